@@ -1,0 +1,65 @@
+// Version, ABI namespace and the few macros of tensornorm. Includes nothing.
+#pragma once
+
+#define TENSORNORM_VERSION_MAJOR 0
+#define TENSORNORM_VERSION_MINOR 1
+#define TENSORNORM_VERSION_PATCH 0
+#define TENSORNORM_VERSION_STRING "0.1.0"
+
+// GNU vector extensions, which GCC and Clang share. Define TENSORNORM_NO_GNU_VECTORS to compile
+// the portable array form of the vectors instead; it is chosen by itself on other compilers.
+#if defined(__GNUC__) && !defined(TENSORNORM_NO_GNU_VECTORS)
+#define TENSORNORM_GNU_VECTORS 1
+#else
+#define TENSORNORM_GNU_VECTORS 0
+#endif
+
+// Instruction sets beyond the flags of the translation unit need GNU vectors, x86-64, and target
+// attributes on functions.
+#if TENSORNORM_GNU_VECTORS && defined(__x86_64__)
+#define TENSORNORM_X86_LEVELS 1
+#else
+#define TENSORNORM_X86_LEVELS 0
+#endif
+
+// Everything a kernel calls is inlined into the function that carries the target attribute; a
+// call that stayed a call would be compiled for the baseline.
+#if defined(__GNUC__)
+#define TENSORNORM_INLINE inline __attribute__((always_inline))
+#define TENSORNORM_INLINE_LAMBDA __attribute__((always_inline))
+#define TENSORNORM_NOINLINE __attribute__((noinline))
+#define TENSORNORM_UNROLL _Pragma("GCC unroll 64")
+#elif defined(_MSC_VER)
+#define TENSORNORM_INLINE __forceinline
+#define TENSORNORM_INLINE_LAMBDA
+#define TENSORNORM_NOINLINE __declspec(noinline)
+#define TENSORNORM_UNROLL
+#else
+#define TENSORNORM_INLINE inline
+#define TENSORNORM_INLINE_LAMBDA
+#define TENSORNORM_NOINLINE
+#define TENSORNORM_UNROLL
+#endif
+
+// The ABI namespace: code compiled with other -m flags, another version or another vector form has
+// other names, so that translation units which differ in these link into one program safely.
+#if !TENSORNORM_GNU_VECTORS
+#define TENSORNORM_ABI v0_1_0_array
+#elif defined(__AVX512F__)
+#define TENSORNORM_ABI v0_1_0_avx512
+#elif defined(__AVX2__) && defined(__FMA__)
+#define TENSORNORM_ABI v0_1_0_avx2_fma
+#elif defined(__AVX__) && defined(__FMA__)
+#define TENSORNORM_ABI v0_1_0_avx_fma
+#elif defined(__AVX2__)
+#define TENSORNORM_ABI v0_1_0_avx2
+#elif defined(__AVX__)
+#define TENSORNORM_ABI v0_1_0_avx
+#elif defined(__SSE4_1__)
+#define TENSORNORM_ABI v0_1_0_sse4
+#else
+#define TENSORNORM_ABI v0_1_0_generic
+#endif
+
+/// Normalization and attention kernels over Eigen tensors.
+namespace tensornorm::inline TENSORNORM_ABI {}

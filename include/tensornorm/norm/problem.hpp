@@ -1,0 +1,42 @@
+// One norm over one tensor, as the kernels take it: pointers, rows, parameters, constants.
+#pragma once
+
+#include <type_traits>
+
+#include "../simd/float16.hpp"
+#include "../view/rows.hpp"
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// The type a kernel computes in: double for double, else float.
+template <class T>
+using compute_t = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+/// y = norm(x) * weight + bias. y may be x with the same strides; nothing else may overlap.
+/// T is the type of x and y, W of the weight, B of the bias. Absent things are null.
+template <class T, class W = T, class B = T>
+struct norm_problem {
+  using data_type = T;
+  using compute = compute_t<T>;
+
+  const T* x = nullptr;
+  T* y = nullptr;
+  rows_shape rows;
+  rows_strides x_strides;
+  rows_strides y_strides;
+
+  const W* weight = nullptr;
+  const B* bias = nullptr;
+  bool weight_plus_one = false;
+  bool round_before_weight = false;
+  parameter_shape parameters;
+
+  double eps = 0;
+  index correction = 0;
+
+  compute* mean = nullptr;  // one for each row, all three or none; mean may be null alone
+  compute* mean_residual = nullptr;
+  compute* rstd = nullptr;
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel

@@ -1,0 +1,9 @@
+// tensornorm: normalization kernels over Eigen tensors. Include this.
+#pragma once
+
+#include "config.hpp"
+
+#include "eigen/group_norm.hpp"
+#include "eigen/layer_norm.hpp"
+#include "eigen/rms_norm.hpp"
+#include "eigen/simple_norm.hpp"

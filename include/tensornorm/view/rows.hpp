@@ -1,0 +1,46 @@
+// What a norm sees of a tensor: rows, and where their elements lie. Knows pointers and strides only.
+#pragma once
+
+#include <cstddef>
+
+#include "../config.hpp"
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+using index = std::ptrdiff_t;
+
+/// How many rows there are and how long they are. Row (o, j) has o < outer and j < inner, and the
+/// number o * inner + j. Its elements are numbered i = block * run + k, k < run.
+struct rows_shape {
+  index outer = 0;
+  index inner = 1;
+  index blocks = 1;
+  index run = 0;
+
+  constexpr index size() const { return blocks * run; }
+  constexpr index rows() const { return outer * inner; }
+};
+
+/// Steps, in elements, from one outer, inner, block or element to the next.
+struct rows_strides {
+  index outer = 0;
+  index inner = 1;
+  index block = 0;
+  index element = 1;
+};
+
+/// The elements of a row lie side by side in memory.
+constexpr bool contiguous(const rows_shape& shape, const rows_strides& strides) {
+  return (strides.element == 1 || shape.run == 1) &&
+         (shape.blocks == 1 || strides.block == shape.run) &&
+         (shape.run != 1 || shape.blocks == 1 || strides.block == 1);
+}
+
+/// Which parameter belongs to an element: one per element, or (group_norm) one per block, where the
+/// rows take turns through `groups` sets of them.
+struct parameter_shape {
+  bool per_block = false;
+  index groups = 1;
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
