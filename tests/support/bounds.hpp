@@ -1,0 +1,73 @@
+// The error bounds the library promises, and the comparison with a reference under them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "oracle.hpp"
+#include "scalar.hpp"
+
+namespace tensornorm_test {
+
+/// How far an element of a forward norm may be from its reference.
+///
+///   float            8 epsilon max(1, max|y| of the row)
+///   double           16 epsilon max|y| of the row
+///   half, bfloat16   1 ulp of the result. Where a bias cancels x̂·w, what is left is the error of
+///                    the float sum, which is measured at the bias: 1 ulp of the larger of the two.
+template <class T>
+real forward_bound(real y, real row_peak, real bias) {
+  if constexpr (std::is_same_v<T, float>)
+    return 8 * epsilon<float>() * std::max(real{1}, row_peak);
+  else if constexpr (std::is_same_v<T, double>)
+    return 16 * epsilon<double>() * row_peak;
+  else
+    return ulp<T>(std::max(std::abs(y), std::abs(bias)));
+}
+
+/// The number at which T rounds to infinity.
+template <class T>
+real overflow_threshold() {
+  return std::ldexp(2 - std::ldexp(real{1}, -format<T>::digits), 1 - format<T>::min_exponent);
+}
+
+/// The distance of y from its reference; none where both are infinite in T, give or take the bound.
+template <class T>
+real error_of(T y, real expected, real bound) {
+  const real value = widen(y);
+  if (std::isinf(value) && std::signbit(value) == std::signbit(expected) &&
+      std::abs(expected) + bound >= overflow_threshold<T>())
+    return 0;
+  return std::abs(value - expected);
+}
+
+/// Every element of y, in the order of the reference, is within its bound.
+template <class T>
+testing::AssertionResult within_bounds(const std::vector<T>& y, const reference& expected) {
+  if (y.size() != expected.y.size())
+    return testing::AssertionFailure() << y.size() << " elements, expected " << expected.y.size();
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const real bound = forward_bound<T>(expected.y[i], expected.row_peak[i], expected.bias[i]);
+    const real error = error_of(y[i], expected.y[i], bound);
+    if (!(error <= bound))
+      return testing::AssertionFailure() << "element " << i << " is " << widen(y[i]) << ", expected " << expected.y[i]
+                                         << ": error " << error << ", bound " << bound;
+  }
+  return testing::AssertionSuccess();
+}
+
+/// The same bits in every element.
+template <class T>
+testing::AssertionResult same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  if (a.size() != b.size()) return testing::AssertionFailure() << a.size() << " elements against " << b.size();
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (bits(a[i]) != bits(b[i]))
+      return testing::AssertionFailure() << "element " << i << " is " << std::hexfloat << widen(a[i]) << " and "
+                                         << widen(b[i]);
+  return testing::AssertionSuccess();
+}
+
+}  // namespace tensornorm_test
