@@ -34,10 +34,12 @@ real overflow_threshold() {
   return std::ldexp(2 - std::ldexp(real{1}, -format<T>::digits), 1 - format<T>::min_exponent);
 }
 
-/// The distance of y from its reference; none where both are infinite in T, give or take the bound.
+/// The distance of y from its reference; none where both are NaN, or infinite in T give or take the
+/// bound.
 template <class T>
 real error_of(T y, real expected, real bound) {
   const real value = widen(y);
+  if (std::isnan(value) && std::isnan(expected)) return 0;
   if (std::isinf(value) && std::signbit(value) == std::signbit(expected) &&
       std::abs(expected) + bound >= overflow_threshold<T>())
     return 0;

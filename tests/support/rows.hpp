@@ -8,10 +8,6 @@
 
 #include "oracle.hpp"
 
-namespace Eigen {
-struct ThreadPoolDevice;
-}
-
 namespace tensornorm_test {
 
 namespace tn = tensornorm;

@@ -1,0 +1,155 @@
+// The same bits on every instruction set with fused multiply-add, and with every compiler: hashes of
+// results that all of them must reproduce. Without fused multiply-add the results are only compared
+// with the reference.
+//
+// To make the hashes again, after a change of the arithmetic that is meant:
+//   TENSORNORM_WRITE_HASHES=tests/norm/instruction_set_hashes.hpp <this program>
+#include "instruction_set_hashes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "../support/bounds.hpp"
+#include "../support/data.hpp"
+#include "../support/rows.hpp"
+#include "../support/tensors.hpp"
+
+namespace tensornorm_test {
+namespace {
+
+/// Whether the kernels now run with fused multiply-add.
+bool has_fma() {
+  return tn::kernel::active_isa() != tn::kernel::isa_level::baseline || tn::kernel::baseline::has_fma;
+}
+
+const std::vector<row_block>& blocks() {
+  static const std::vector<row_block> all = {
+      {7, 2, 1},   {9, 3, 1},    {5, 8, 1},    {3, 17, 1},   {3, 31, 1},   {3, 63, 1},   {5, 64, 1},    {3, 65, 1},
+      {2, 100, 1}, {2, 129, 1},  {2, 255, 1},  {2, 768, 1},  {3, 1025, 1}, {2, 4099, 1}, {1, 70001, 1}, {1, 300000, 1},
+      {2, 5, 3},   {2, 64, 16},  {1, 65, 70},  {1, 300, 33}, {1, 40000, 3}};
+  return all;
+}
+
+/// Hashes of results by name, and whether each result kept its bound.
+class results {
+ public:
+  template <class T>
+  void add(const std::string& name, const std::vector<T>& y) {
+    bit_hash hash;
+    hash.add(y);
+    hashes_[name] = hash.value();
+  }
+
+  void write(const std::string& path) const {
+    std::ofstream file(path);
+    file << "// Made by instruction_set_test.cpp, which says how. Do not edit.\n#pragma once\n\n#include <cstdint>\n\n"
+            "namespace tensornorm_test {\n\nstruct named_hash {\n  const char* name;\n  std::uint64_t hash;\n};\n\n"
+            "inline constexpr named_hash expected_hashes[] = {\n";
+    for (const auto& [name, hash] : hashes_)
+      file << "    {\"" << name << "\", 0x" << std::hex << hash << std::dec << "},\n";
+    file << "};\n\n}  // namespace tensornorm_test\n";
+  }
+
+  void expect_committed_hashes() const {
+    std::map<std::string, std::uint64_t> expected;
+    for (const named_hash& entry : expected_hashes) expected[entry.name] = entry.hash;
+    EXPECT_EQ(expected.size(), hashes_.size());
+    for (const auto& [name, hash] : hashes_) {
+      const auto found = expected.find(name);
+      ASSERT_NE(found, expected.end()) << name << " has no committed hash";
+      EXPECT_EQ(hash, found->second) << name;
+    }
+  }
+
+ private:
+  std::map<std::string, std::uint64_t> hashes_;
+};
+
+/// One call, hashed with its statistics and held to its bound.
+template <class T, class W = T>
+void add_rows(results& all, const std::string& kind, const formula& f, const row_block& block, const data_kind& data,
+              const call_options& options = {}, bool with_bias = true) {
+  std::ostringstream name;
+  name << name_of(f.kind) << " " << scalar_names::GetName<T>(0) << " " << block << " " << kind;
+  const auto x = make<T>(data, block.count(), block.length(), 111);
+  const auto weight = normal<W>(block.length(), 112, options.weight_is_offset ? 0 : 1, 0.5);
+  const auto bias = with_bias && f.kind == norm::layer ? normal<W>(block.length(), 113) : std::vector<W>();
+  std::vector<T> y(x.size());
+  tn::statistics<tn::accumulator_t<T>> saved;
+  normalize_rows<T, W>(f, block, {x.data(), y.data(), weight.data(), bias.empty() ? nullptr : bias.data(), &saved},
+                       options);
+  all.add(name.str(), y);
+  all.add(name.str() + " mean", elements_of(saved.mean));
+  all.add(name.str() + " mean_residual", elements_of(saved.mean_residual));
+  all.add(name.str() + " rstd", elements_of(saved.rstd));
+  if (options.weight_is_offset || options.rounding == tn::rounding::before_weight) return;
+  EXPECT_TRUE(within_bounds(y, expected_rows<T, W>(f, block, x, weight, bias))) << name.str();
+}
+
+constexpr data_kind plain{"plain", 0.5, 2};
+constexpr data_kind far_from_zero{"far", 1e4, 1e-2};
+constexpr data_kind huge{"huge", 1e19, 2e19};
+constexpr data_kind tiny{"tiny", 1e-25, 2e-25};
+
+template <class T>
+void add_scalar(results& all) {
+  for (const formula& f : three_norms())
+    for (const row_block& block : blocks()) add_rows<T>(all, "plain", f, block, plain);
+  if constexpr (is_16_bit<T>) {
+    for (const norm kind : {norm::rms, norm::simple})
+      add_rows<T>(all, "before_weight", {kind, 1e-6, 0}, {3, 768, 1}, plain, {false, tn::rounding::before_weight});
+    for (const formula& f : three_norms()) add_rows<T, float>(all, "float weight", f, {3, 768, 1}, plain);
+  }
+}
+
+template <class Tensor>
+void add_axes(results& all, const std::string& layout) {
+  const Tensor x = normal_tensor<Tensor>({3, 6, 5, 7}, 114, 0.5, 2);
+  const Tensor middle = tn::layer_norm(x, {.axes = {1, 2}});
+  const Tensor first = tn::rms_norm(x, {.axes = 0});
+  const Tensor last = tn::simple_norm(x, {.axes = {-2, -1}});
+  const Tensor group = tn::group_norm(x, 3);
+  all.add("axes {1, 2} " + layout, elements_of(middle));
+  all.add("axes 0 " + layout, elements_of(first));
+  all.add("axes {-2, -1} " + layout, elements_of(last));
+  all.add("group_norm " + layout, elements_of(group));
+}
+
+results all_results() {
+  results all;
+  add_scalar<float>(all);
+  add_scalar<double>(all);
+  add_scalar<Eigen::half>(all);
+  add_scalar<Eigen::bfloat16>(all);
+  for (const row_block& block : {row_block{3, 65, 1}, row_block{2, 1025, 1}, row_block{2, 40, 17}}) {
+    for (const formula& f : three_norms()) {
+      add_rows<float>(all, "far", f, block, far_from_zero);
+      add_rows<float>(all, "outliers", f, block, {"outliers", 0, 0, true});
+      add_rows<float>(all, "huge", {f.kind, 0, 0}, block, huge, {}, false);
+      add_rows<float>(all, "tiny", {f.kind, 0, 0}, block, tiny, {}, false);
+      add_rows<float>(all, "unit_offset", f, block, plain, {true, tn::rounding::once});
+      add_rows<float, double>(all, "double weight", f, block, plain);
+    }
+    add_rows<float>(all, "correction 2", {norm::layer, 1e-5, 2}, block, plain);
+  }
+  add_axes<row_major_tensor<float, 4>>(all, "row-major");
+  add_axes<col_major_tensor<float, 4>>(all, "column-major");
+  return all;
+}
+
+TEST(instruction_sets, reproduce_the_committed_bits_with_fused_multiply_add_and_keep_the_bounds_without) {
+  const results all = all_results();
+  if (const char* path = std::getenv("TENSORNORM_WRITE_HASHES")) {
+    ASSERT_TRUE(has_fma()) << "the hashes are those of fused multiply-add";
+    all.write(path);
+  } else if (has_fma()) {
+    all.expect_committed_hashes();
+  }
+}
+
+}  // namespace
+}  // namespace tensornorm_test

@@ -1,0 +1,97 @@
+// Saved statistics: one of each for a row, in the storage order of x, as accurate as the forward.
+#include <gtest/gtest.h>
+
+#include "../support/bounds.hpp"
+#include "../support/data.hpp"
+#include "../support/rows.hpp"
+
+namespace tensornorm_test {
+namespace {
+
+template <class T>
+class statistics : public testing::Test {};
+using scalars = testing::Types<float, double, Eigen::half, Eigen::bfloat16>;
+TYPED_TEST_SUITE(statistics, scalars, scalar_names);
+
+/// Compares with the oracle: rstd to 4 epsilon, and the two words of the mean to a few epsilon of
+/// the row's deviation, which is what (x - mean) needs, however large the mean.
+template <class T>
+void expect_statistics(const formula& f, const row_block& block, const data_kind& kind) {
+  SCOPED_TRACE(testing::Message() << name_of(f.kind) << " of " << block << ", " << kind.name);
+  using accumulator = tn::accumulator_t<T>;
+  const real epsilon_a = epsilon<accumulator>();
+  const auto x = make<T>(kind, block.count(), block.length(), 51);
+  tn::statistics<accumulator> saved;
+  std::vector<T> y(x.size());
+  normalize_rows<T>(f, block, {x.data(), y.data(), nullptr, nullptr, &saved});
+  const reference expected = expected_rows(f, block, x);
+  ASSERT_EQ(static_cast<std::size_t>(saved.rstd.size()), block.rows());
+  for (std::size_t row = 0; row < block.rows(); ++row) {
+    const auto at = static_cast<Eigen::Index>(row);
+    EXPECT_LE(std::abs(widen(saved.rstd(at)) - expected.rstd[row]), 4 * epsilon_a * expected.rstd[row]);
+    if (f.kind == norm::rms) continue;
+    const real mean = widen(saved.mean(at)) + widen(saved.mean_residual(at));
+    const real deviation = 1 / expected.rstd[row];
+    const real bound = 4 * epsilon_a * deviation + 2 * epsilon_a * epsilon_a * std::abs(expected.mean[row]);
+    EXPECT_LE(std::abs(mean - expected.mean[row]), bound);
+  }
+}
+
+TYPED_TEST(statistics, match_the_long_double_reference) {
+  for (const formula& f : three_norms())
+    for (const data_kind& kind : everyday_data)
+      for (const row_block& block : {row_block{3, 2, 1}, row_block{5, 65, 1}, row_block{4, 768, 1}, row_block{2, 1025, 1},
+                                     row_block{3, 100, 17}, row_block{1, 140001, 1}})
+        expect_statistics<TypeParam>(f, block, kind);
+}
+
+TYPED_TEST(statistics, of_rms_norm_have_no_mean) {
+  const row_block block{3, 64, 1};
+  const auto x = normal<TypeParam>(block.count(), 52);
+  std::vector<TypeParam> y(x.size());
+  tn::statistics<tn::accumulator_t<TypeParam>> saved;
+  normalize_rows<TypeParam>({norm::rms, 1e-6, 0}, block, {x.data(), y.data(), nullptr, nullptr, &saved});
+  EXPECT_EQ(saved.mean.size(), 0);
+  EXPECT_EQ(saved.mean_residual.size(), 0);
+  EXPECT_EQ(saved.rstd.size(), 3);
+}
+
+TEST(float_statistics, keep_the_mean_to_twice_the_precision_on_rows_at_1e4_with_deviation_1e_2) {
+  const row_block block{8, 768, 1};
+  const auto x = normal<float>(block.count(), 53, 1e4, 1e-2);
+  tn::statistics<float> saved;
+  std::vector<float> y(x.size());
+  const formula f{norm::layer, 1e-12, 0};
+  normalize_rows<float>(f, block, {x.data(), y.data(), nullptr, nullptr, &saved});
+  const reference expected = expected_rows(f, block, x);
+  bool one_word_would_do = true;
+  for (std::size_t row = 0; row < block.rows(); ++row) {
+    const auto at = static_cast<Eigen::Index>(row);
+    EXPECT_LE(std::abs(widen(saved.mean(at)) + widen(saved.mean_residual(at)) - expected.mean[row]), 1e4L * 1e-12L);
+    one_word_would_do = one_word_would_do && std::abs(widen(saved.mean(at)) - expected.mean[row]) < 1e4L * 1e-12L;
+  }
+  EXPECT_FALSE(one_word_would_do);
+}
+
+TEST(float_statistics, saved_for_a_huge_row_are_those_of_the_row) {
+  for (const double scale : {1e20, 3e38, 1e-19, 1e-25}) {
+    const row_block block{2, 100, 1};
+    std::vector<float> x;
+    for (const double z : normal<double>(block.count(), 54, 0.03125, 0.125)) x.push_back(static_cast<float>(z * scale));
+    tn::statistics<float> saved;
+    std::vector<float> y(x.size());
+    for (const norm kind : {norm::rms, norm::simple, norm::layer}) {
+      const formula f{kind, 0, 0};
+      normalize_rows<float>(f, block, {x.data(), y.data(), nullptr, nullptr, &saved});
+      const reference expected = expected_rows(f, block, x);
+      for (std::size_t row = 0; row < 2; ++row) {
+        const auto at = static_cast<Eigen::Index>(row);
+        const real bound = std::max(4 * epsilon<float>() * expected.rstd[row], ulp<float>(0));
+        EXPECT_LE(std::abs(widen(saved.rstd(at)) - expected.rstd[row]), bound) << scale;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tensornorm_test
