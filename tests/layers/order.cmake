@@ -66,7 +66,7 @@ foreach(header IN LISTS HEADERS)
   string(REGEX MATCHALL "\n" lines "${text}")
   list(LENGTH lines length)
   if(length GREATER longest)
-    problem("${header} has ${length} lines; a header stays under ${longest}")
+    problem("${header} has ${length} lines, and a header stays under ${longest}")
   endif()
 endforeach()
 
