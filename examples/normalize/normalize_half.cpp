@@ -1,0 +1,4 @@
+#include "normalize_values.hpp"
+
+template norm_report normalize_values(std::vector<Eigen::half>&, bool, const three_axes&, const norm_request&,
+                                      const std::vector<float>&, const std::vector<float>&);
