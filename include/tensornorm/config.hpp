@@ -41,6 +41,15 @@
 #define TENSORNORM_UNROLL
 #endif
 
+// Around code that passes vectors: every such function is inlined, so that none has an ABI to warn of.
+#if TENSORNORM_GNU_VECTORS
+#define TENSORNORM_VECTORS_BEGIN _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wpsabi\"")
+#define TENSORNORM_VECTORS_END _Pragma("GCC diagnostic pop")
+#else
+#define TENSORNORM_VECTORS_BEGIN
+#define TENSORNORM_VECTORS_END
+#endif
+
 // The ABI namespace: code compiled with other -m flags, another version or another vector form has
 // other names, so that translation units which differ in these link into one program safely.
 #if !TENSORNORM_GNU_VECTORS

@@ -6,6 +6,7 @@
 
 #include "../simd/float16.hpp"
 
+
 namespace tensornorm::inline TENSORNORM_ABI {
 namespace detail {
 

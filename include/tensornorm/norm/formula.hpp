@@ -1,0 +1,100 @@
+// The formulas of the norms: which statistic of a row they need, and what they make of an element.
+#pragma once
+
+#include "../reduce/moments.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// What the elements of a row are normalized with. S holds one number for each row at hand.
+template <class S>
+struct row_constants {
+  S mean;
+  S residual;
+  S variance;  // what the root is taken of, eps included
+  S rstd;
+};
+
+/// 1 / sqrt(variance).
+template <class S>
+TENSORNORM_INLINE S reciprocal_root(const S& variance) {
+  return S::splat(1) / sqrt(variance);
+}
+
+/// y = x · r,  r = 1 / sqrt(Σx² / N + eps).
+struct rms_formula {
+  static constexpr bool has_mean = false;
+  static constexpr bool has_bias = false;
+  static constexpr int passes = 2;
+
+  template <class S>
+  using statistic = sum_of_squares<S>;
+
+  /// The statistic of elements [begin, end) of the rows that `scan` reads.
+  template <class Scan>
+  static TENSORNORM_INLINE auto chunk(const Scan& scan, index begin, index end) {
+    return scan.template reduce<sum_of_squares>(begin, end, Scan::rows::splat(0));
+  }
+
+  template <class S>
+  static TENSORNORM_INLINE row_constants<S> finish(const sum_of_squares<S>& s, index n, index correction,
+                                                   const S& eps) {
+    const S variance = s.state[0] / S::splat(static_cast<typename S::scalar>(n - correction)) + eps;
+    return {S::splat(0), S::splat(0), variance, reciprocal_root(variance)};
+  }
+
+  template <class L>
+  static TENSORNORM_INLINE L apply(const L& x, const row_constants<L>& c) {
+    return x * c.rstd;
+  }
+};
+
+/// The statistic of norms that divide by a deviation.
+struct centred_formula {
+  static constexpr bool has_mean = true;
+  static constexpr int passes = 3;
+
+  template <class S>
+  using statistic = moments<S>;
+
+  template <class Scan>
+  static TENSORNORM_INLINE auto chunk(const Scan& scan, index begin, index end) {
+    using S = typename Scan::rows;
+    const index n = end - begin;
+    const auto total = scan.template reduce<sum>(begin, end, S::splat(0));
+    const S mean = total.state[0] / S::splat(static_cast<typename S::scalar>(n));
+    return moments<S>::about(mean, scan.template reduce<centred_sums>(begin, end, mean), n);
+  }
+
+  template <class S>
+  static TENSORNORM_INLINE row_constants<S> finish(const moments<S>& s, index n, index correction, const S& eps) {
+    const S variance = s.m2 / S::splat(static_cast<typename S::scalar>(n - correction)) + eps;
+    return {s.mean, s.residual, variance, reciprocal_root(variance)};
+  }
+};
+
+/// y = x · r,  r = 1 / sqrt(Σ(x − μ)² / (N − 1) + eps); x is not centred.
+struct simple_formula : centred_formula {
+  static constexpr bool has_bias = false;
+
+  template <class L>
+  static TENSORNORM_INLINE L apply(const L& x, const row_constants<L>& c) {
+    return x * c.rstd;
+  }
+};
+
+/// y = (x − μ) · r,  r = 1 / sqrt(Σ(x − μ)² / (N − correction) + eps). Never x · r − μ · r, which
+/// leaves rounding noise where x = μ.
+struct layer_formula : centred_formula {
+  static constexpr bool has_bias = true;
+
+  template <class L>
+  static TENSORNORM_INLINE L apply(const L& x, const row_constants<L>& c) {
+    return ((x - c.mean) - c.residual) * c.rstd;
+  }
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END

@@ -1,0 +1,135 @@
+// Instruction-set levels, and the one place where a kernel is compiled for each of them and one is
+// picked at run time. Nothing else in the library names an instruction set in an attribute.
+#pragma once
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "../config.hpp"
+
+#if TENSORNORM_X86_LEVELS && !defined(__clang__)
+// GCC declares the builtins of an instruction set when it first meets a function compiled for it.
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
+#pragma GCC pop_options
+#endif
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// What the flags of the translation unit allow: SSE2 or NEON where there are none.
+struct baseline {
+  using cold = baseline;
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+  static constexpr int bytes = 64;
+#elif defined(__AVX2__)
+  static constexpr int bytes = 32;
+#else
+  static constexpr int bytes = 16;
+#endif
+#if TENSORNORM_GNU_VECTORS && (defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__))
+  static constexpr bool has_fma = true;
+#else
+  static constexpr bool has_fma = false;
+#endif
+#if TENSORNORM_X86_LEVELS && defined(__F16C__)
+  static constexpr bool has_f16c = true;
+#else
+  static constexpr bool has_f16c = false;
+#endif
+};
+
+/// AVX2 with FMA and F16C: x86 since 2013.
+struct avx2 {
+  using cold = avx2;  // what rare paths run on: fewer instances to compile, the same bits
+  static constexpr int bytes = 32;
+  static constexpr bool has_fma = true;
+  static constexpr bool has_f16c = true;
+};
+
+/// AVX-512 F, BW, DQ and VL.
+struct avx512 {
+  using cold = avx2;
+  static constexpr int bytes = 64;
+  static constexpr bool has_fma = true;
+  static constexpr bool has_f16c = true;
+};
+
+enum class isa_level { baseline, avx2, avx512 };
+
+inline const char* name(isa_level level) {
+  return level == isa_level::avx512 ? "avx512" : level == isa_level::avx2 ? "avx2" : "baseline";
+}
+
+/// The highest level that the machine has.
+inline isa_level best_isa() {
+#if TENSORNORM_X86_LEVELS
+  __builtin_cpu_init();
+  // F16C is older than AVX2, and Clang 14 cannot be asked for it.
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return isa_level::baseline;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    return isa_level::avx512;
+  return isa_level::avx2;
+#else
+  return isa_level::baseline;
+#endif
+}
+
+/// best_isa(), or less if the environment variable TENSORNORM_ISA says baseline, avx2 or avx512.
+/// Any other word throws std::invalid_argument.
+inline isa_level capped_isa() {
+  const isa_level best = best_isa();
+  const char* const cap = std::getenv("TENSORNORM_ISA");
+  if (cap == nullptr || *cap == '\0') return best;
+  for (isa_level level : {isa_level::baseline, isa_level::avx2, isa_level::avx512})
+    if (std::string_view(cap) == name(level)) return level < best ? level : best;
+  throw std::invalid_argument("tensornorm: TENSORNORM_ISA is " + std::string(cap) +
+                              ", expected baseline, avx2 or avx512");
+}
+
+/// The level in use; worked out once in a process.
+inline isa_level active_isa() {
+  static const isa_level level = capped_isa();
+  return level;
+}
+
+/// Kernel::run<Isa>(args...), compiled for the instruction set Isa. run and all that it calls are
+/// TENSORNORM_INLINE; the function made here is the only one with the target attribute.
+template <class Kernel, class... Args>
+TENSORNORM_NOINLINE void enter(baseline, const Args&... args) {
+  Kernel::template run<baseline>(args...);
+}
+
+#if TENSORNORM_X86_LEVELS
+template <class Kernel, class... Args>
+__attribute__((target("avx2,fma,f16c"))) TENSORNORM_NOINLINE void enter(avx2, const Args&... args) {
+  Kernel::template run<avx2>(args...);
+}
+
+template <class Kernel, class... Args>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))) TENSORNORM_NOINLINE void enter(
+    avx512, const Args&... args) {
+  Kernel::template run<avx512>(args...);
+}
+#endif
+
+/// Runs the kernel at a level that the machine has.
+template <class Kernel, class... Args>
+void dispatch_at(isa_level level, const Args&... args) {
+#if TENSORNORM_X86_LEVELS
+  if (level == isa_level::avx512) return enter<Kernel>(avx512(), args...);
+  if (level == isa_level::avx2) return enter<Kernel>(avx2(), args...);
+#endif
+  static_cast<void>(level);
+  enter<Kernel>(baseline(), args...);
+}
+
+/// Runs the kernel at the level in use.
+template <class Kernel, class... Args>
+void dispatch(const Args&... args) {
+  dispatch_at<Kernel>(active_isa(), args...);
+}
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel

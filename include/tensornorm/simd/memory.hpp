@@ -1,0 +1,229 @@
+// Between memory and registers: widening loads, rounding stores, stores past the cache, prefetch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "float16.hpp"
+#include "vec.hpp"
+
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+#if TENSORNORM_GNU_VECTORS
+
+/// Vectors of N that the conversions go through.
+template <int N>
+struct conversion {
+  typedef std::uint16_t short_bits __attribute__((vector_size(N * 2)));
+  typedef std::uint16_t short_bits_in_memory __attribute__((vector_size(N * 2), aligned(2), may_alias));
+  typedef std::uint32_t bits __attribute__((vector_size(N * 4)));
+  typedef float floats __attribute__((vector_size(N * 4)));
+  typedef float floats_in_memory __attribute__((vector_size(N * 4), aligned(4), may_alias));
+  typedef double doubles_in_memory __attribute__((vector_size(N * 8), aligned(8), may_alias));
+#if defined(__clang__) && defined(__x86_64__)
+  typedef __fp16 halves __attribute__((vector_size(N * 2)));
+#endif
+};
+
+/// binary16 to float by the machine's own conversion.
+template <int N>
+TENSORNORM_INLINE typename conversion<N>::floats widen_by_f16c(const typename conversion<N>::short_bits& half) {
+  using c = conversion<N>;
+#if defined(__clang__) && defined(__x86_64__)
+  return __builtin_convertvector(reinterpret_cast<typename c::halves>(half), typename c::floats);
+#elif defined(__x86_64__)
+  if constexpr (N == 16) {
+    typedef short shorts __attribute__((vector_size(32)));
+    return __builtin_ia32_vcvtph2ps512_mask(reinterpret_cast<shorts>(half), typename c::floats{},
+                                            static_cast<unsigned short>(-1), 4);
+  } else if constexpr (N == 8) {
+    typedef short shorts __attribute__((vector_size(16)));
+    return __builtin_ia32_vcvtph2ps256(reinterpret_cast<shorts>(half));
+  } else
+#endif
+    return widen_float16<typename c::floats>(__builtin_convertvector(half, typename c::bits));
+}
+
+/// float to binary16, ties to even, by the machine's own conversion.
+template <int N>
+TENSORNORM_INLINE typename conversion<N>::short_bits narrow_by_f16c(const typename conversion<N>::floats& value) {
+  using c = conversion<N>;
+#if defined(__clang__) && defined(__x86_64__)
+  return reinterpret_cast<typename c::short_bits>(__builtin_convertvector(value, typename c::halves));
+#elif defined(__x86_64__)
+  if constexpr (N == 16) {
+    typedef short shorts __attribute__((vector_size(32)));
+    return reinterpret_cast<typename c::short_bits>(
+        __builtin_ia32_vcvtps2ph512_mask(value, 0, shorts{}, static_cast<unsigned short>(-1)));
+  } else if constexpr (N == 8) {
+    return reinterpret_cast<typename c::short_bits>(__builtin_ia32_vcvtps2ph256(value, 0));
+  } else
+#endif
+    return __builtin_convertvector(narrow_float16<typename c::bits>(value), typename c::short_bits);
+}
+
+#endif  // TENSORNORM_GNU_VECTORS
+
+/// One number, widened or narrowed to T.
+template <class T, class S>
+TENSORNORM_INLINE T widen(const S& s) {
+  if constexpr (std::is_same_v<S, float16>)
+    return widen_float16<float>(std::uint32_t{s.bits});
+  else if constexpr (std::is_same_v<S, bfloat16>)
+    return widen_bfloat16<float>(std::uint32_t{s.bits});
+  else
+    return static_cast<T>(s);
+}
+template <class S, class T>
+TENSORNORM_INLINE S narrow(const T& t) {
+  if constexpr (std::is_same_v<S, float16>)
+    return {static_cast<std::uint16_t>(narrow_float16<std::uint32_t>(t))};
+  else if constexpr (std::is_same_v<S, bfloat16>)
+    return {static_cast<std::uint16_t>(narrow_bfloat16<std::uint32_t>(t))};
+  else
+    return static_cast<S>(t);
+}
+
+/// V::size numbers of type S, widened (or a double narrowed to float) to those of V.
+template <class V, class S>
+TENSORNORM_INLINE V load(const S* p) {
+  using T = typename V::scalar;
+  if constexpr (std::is_same_v<S, T>) {
+    return V::load(p);
+  } else if constexpr (V::size == 1) {
+    return V::splat(widen<T>(*p));
+  } else {
+#if TENSORNORM_GNU_VECTORS
+    using c = conversion<V::size>;
+    if constexpr (sizeof(S) == 2) {
+      const typename c::short_bits bits = *reinterpret_cast<const typename c::short_bits_in_memory*>(p);
+      if constexpr (std::is_same_v<S, bfloat16>)
+        return {widen_bfloat16<typename c::floats>(__builtin_convertvector(bits, typename c::bits))};
+      else if constexpr (V::isa::has_f16c)
+        return {widen_by_f16c<V::size>(bits)};
+      else
+        return {widen_float16<typename c::floats>(__builtin_convertvector(bits, typename c::bits))};
+    } else if constexpr (std::is_same_v<T, double>) {
+      return {__builtin_convertvector(*reinterpret_cast<const typename c::floats_in_memory*>(p), typename V::native)};
+    } else {
+      return {__builtin_convertvector(*reinterpret_cast<const typename c::doubles_in_memory*>(p), typename V::native)};
+    }
+#else
+    return V::make([p](int lane) { return widen<T>(p[lane]); });
+#endif
+  }
+}
+
+#if TENSORNORM_GNU_VECTORS
+/// The 16-bit patterns of S nearest to the lanes of v.
+template <class S, class V>
+TENSORNORM_INLINE typename conversion<V::size>::short_bits narrow_bits(const V& v) {
+  using c = conversion<V::size>;
+  if constexpr (std::is_same_v<S, bfloat16>)
+    return __builtin_convertvector(narrow_bfloat16<typename c::bits>(v.v), typename c::short_bits);
+  else if constexpr (V::isa::has_f16c)
+    return narrow_by_f16c<V::size>(v.v);
+  else
+    return __builtin_convertvector(narrow_float16<typename c::bits>(v.v), typename c::short_bits);
+}
+#endif
+
+/// Stores the lanes of v as S, rounded to nearest, ties to even.
+template <class V, class S>
+TENSORNORM_INLINE void store(const V& v, S* p) {
+  if constexpr (std::is_same_v<S, typename V::scalar>) {
+    v.store(p);
+  } else if constexpr (V::size == 1) {
+    *p = narrow<S>(v[0]);
+  } else {
+#if TENSORNORM_GNU_VECTORS
+    *reinterpret_cast<typename conversion<V::size>::short_bits_in_memory*>(p) = narrow_bits<S>(v);
+#else
+    for (int lane = 0; lane < V::size; ++lane) p[lane] = narrow<S>(v[lane]);
+#endif
+  }
+}
+
+/// v rounded to the values of S.
+template <class S, class V>
+TENSORNORM_INLINE V round_to(const V& v) {
+  S stored[static_cast<std::size_t>(V::size)];
+  store(v, stored);
+  return load<V>(stored);
+}
+
+/// Whether stream() goes past the cache. Elsewhere it is a plain store.
+inline constexpr bool has_stream =
+#if TENSORNORM_X86_LEVELS || (defined(__clang__) && TENSORNORM_GNU_VECTORS)
+    true;
+#else
+    false;
+#endif
+
+/// store() past the cache, for results larger than it. p is aligned to the bytes written. End a
+/// series with stream_fence().
+template <class V, class S>
+TENSORNORM_INLINE void stream(const V& v, S* p) {
+#if TENSORNORM_GNU_VECTORS
+  if constexpr (has_stream && V::size * sizeof(S) >= 16) {
+    constexpr int bytes = V::size * static_cast<int>(sizeof(S));
+    using packet = typename conversion<bytes / 4>::floats;
+    packet bits;
+    if constexpr (sizeof(S) == 2)
+      bits = reinterpret_cast<packet>(narrow_bits<S>(v));
+    else
+      bits = reinterpret_cast<packet>(v.v);
+#if defined(__clang__)
+    __builtin_nontemporal_store(bits, reinterpret_cast<packet*>(p));
+#elif defined(__x86_64__)
+    if constexpr (bytes == 64)
+      __builtin_ia32_movntps512(reinterpret_cast<float*>(p), bits);
+    else if constexpr (bytes == 32)
+      __builtin_ia32_movntps256(reinterpret_cast<float*>(p), bits);
+    else
+      __builtin_ia32_movntps(reinterpret_cast<float*>(p), bits);
+#endif
+    return;
+  }
+#endif
+  store(v, p);
+}
+
+/// Orders the stores of stream() before whatever other threads do next.
+inline void stream_fence() {
+#if TENSORNORM_X86_LEVELS
+  __builtin_ia32_sfence();
+#endif
+}
+
+/// Asks for the line at p to come to the second-level cache. Any address will do.
+TENSORNORM_INLINE void prefetch(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p, 0, 2);
+#else
+  static_cast<void>(p);
+#endif
+}
+
+/// Bytes of the last-level cache, as far as the system tells; else a common size.
+inline std::size_t last_level_cache_bytes() {
+  static const std::size_t bytes = [] {
+#if defined(_SC_LEVEL3_CACHE_SIZE)
+    const long size = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    if (size > 0) return static_cast<std::size_t>(size);
+#endif
+    return std::size_t{32} << 20;
+  }();
+  return bytes;
+}
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END

@@ -1,0 +1,24 @@
+// vec<Isa, T, N>: N numbers side by side. Arithmetic, fused multiply-add, comparison and choice,
+// halves. Nothing is rounded that the operation's name does not say: a product is never contracted
+// into a sum unless it is written as fma.
+#pragma once
+
+#include "isa.hpp"
+
+#if TENSORNORM_GNU_VECTORS
+#include "vec_gnu.hpp"
+#else
+#include "vec_array.hpp"
+#endif
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// How many numbers of type T fit one register of Isa.
+template <class Isa, class T>
+inline constexpr int vec_size = Isa::bytes / static_cast<int>(sizeof(T));
+
+/// One register of numbers.
+template <class Isa, class T>
+using native_vec = vec<Isa, T, vec_size<Isa, T>>;
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
