@@ -1,0 +1,65 @@
+// The program of one scalar type:  tensornorm_bench_float [--sweep=quick|full] [options of Google Benchmark]
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <tensornorm/tensornorm.hpp>
+
+#include "references.hpp"
+
+namespace {
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown CPU";
+}
+
+/// What a reader of the numbers has to know about the machine and the build.
+void describe() {
+  benchmark::AddCustomContext("cpu", cpu_name());
+  benchmark::AddCustomContext("compiler", __VERSION__);
+#ifdef NDEBUG
+  benchmark::AddCustomContext("assertions", "off");
+#else
+  benchmark::AddCustomContext("assertions", "on");
+#endif
+  benchmark::AddCustomContext("tensornorm", TENSORNORM_VERSION_STRING);
+  benchmark::AddCustomContext("isa", tensornorm::kernel::name(tensornorm::kernel::active_isa()));
+  benchmark::AddCustomContext("non_temporal_copy", bench::non_temporal_copy_name());
+}
+
+/// Takes --sweep=... out of the arguments. The full sweep unless told otherwise.
+bench::sweep take_sweep(int& argc, char** argv) {
+  bench::sweep wanted = bench::sweep::full;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--sweep=quick")
+      wanted = bench::sweep::quick;
+    else if (argument != "--sweep=full")
+      argv[kept++] = argv[i];
+  }
+  argc = kept;
+  return wanted;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bench::sweep wanted = take_sweep(argc, argv);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  describe();
+  using scalar = TENSORNORM_BENCH_SCALAR;
+  bench::add_norm<bench::rms_norm, scalar>(wanted);
+  bench::add_norm<bench::simple_norm, scalar>(wanted);
+  bench::add_norm<bench::layer_norm, scalar>(wanted);
+  bench::add_copies<scalar>(wanted);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  if (matched > 0) return 0;
+  std::cerr << "no benchmark matches the filter\n";
+  return 1;
+}

@@ -1,0 +1,87 @@
+// The memory that one shape is measured in: every contender and every reference gets the same.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "places.hpp"
+
+namespace bench {
+
+/// Activations as trained networks have them: unit noise with a mean that is not zero, and one channel
+/// in a hundred or so with a mean and a deviation many times those of the rest.
+class activations {
+ public:
+  explicit activations(index channels);
+
+  /// The next value of a channel.
+  float next(index channel) {
+    position_ = position_ + 1 == noise_.size() ? 0 : position_ + 1;
+    const auto c = static_cast<std::size_t>(channel);
+    return mean_[c] + deviation_[c] * noise_[position_];
+  }
+
+ private:
+  std::vector<float> noise_;
+  std::vector<float> mean_;
+  std::vector<float> deviation_;
+  std::size_t position_ = 0;
+};
+
+/// Uninitialized memory that starts on a 64-byte line.
+std::shared_ptr<void> allocate_lines(std::size_t bytes);
+
+/// x, y and parameters. y is written before anything is timed, so that its pages exist.
+template <class Scalar>
+struct operands {
+  // Room for a start past the line, as an allocator with 16-byte alignment hands out.
+  static constexpr index spare = 64 / static_cast<index>(sizeof(Scalar));
+
+  explicit operands(const extents& e) : shape(e), weight(e.size), bias(e.size) {
+    const auto bytes = static_cast<std::size_t>(e.count() + spare) * sizeof(Scalar);
+    x_memory = allocate_lines(bytes);
+    y_memory = allocate_lines(bytes);
+    activations source(e.size);
+    Scalar* x = x_at(0);
+    for (index o = 0; o < e.outer; ++o)
+      for (index c = 0; c < e.size; ++c)
+        for (index i = 0; i < e.inner; ++i) *x++ = Scalar(source.next(c));
+    std::fill_n(x, spare, Scalar(0));
+    std::fill_n(y_at(0), e.count() + spare, Scalar(0));
+    for (index c = 0; c < e.size; ++c) {
+      weight[static_cast<std::size_t>(c)] = Scalar(1.f + 0.125f * static_cast<float>(c % 7));
+      bias[static_cast<std::size_t>(c)] = Scalar(0.25f * static_cast<float>(c % 5) - 0.5f);
+    }
+  }
+
+  Scalar* x_at(index byte_offset) const { return at(x_memory, byte_offset); }
+  Scalar* y_at(index byte_offset) const { return at(y_memory, byte_offset); }
+
+  extents shape;
+  std::vector<Scalar> weight;
+  std::vector<Scalar> bias;
+
+ private:
+  static Scalar* at(const std::shared_ptr<void>& memory, index byte_offset) {
+    return static_cast<Scalar*>(memory.get()) + byte_offset / static_cast<index>(sizeof(Scalar));
+  }
+
+  std::shared_ptr<void> x_memory;
+  std::shared_ptr<void> y_memory;
+};
+
+/// Keeps what `make` returned until another key is asked for: the largest shapes would not fit in memory
+/// side by side.
+std::shared_ptr<void> only_alive(const std::string& key, const std::function<std::shared_ptr<void>()>& make);
+
+template <class Scalar>
+std::shared_ptr<operands<Scalar>> operands_for(const std::string& key, const extents& shape) {
+  return std::static_pointer_cast<operands<Scalar>>(
+      only_alive(key, [&] { return std::make_shared<operands<Scalar>>(shape); }));
+}
+
+}  // namespace bench

@@ -1,0 +1,36 @@
+// Registers the references: how fast this machine moves the same bytes without computing anything.
+#pragma once
+
+#include <cstring>
+
+#include "copies.hpp"
+#include "suite.hpp"
+
+namespace bench {
+
+template <class Scalar>
+void add_copies_of(const place& at) {
+  const auto add_copy = [&](const char* what, auto copy) {
+    add<Scalar>(at, what, [=](const operands<Scalar>& memory) {
+      return [=, x = memory.x_at(at.byte_offset), y = memory.y_at(at.byte_offset),
+              bytes = static_cast<std::size_t>(at.shape.count()) * sizeof(Scalar)] { copy(y, x, bytes); };
+    });
+  };
+  add_copy("copy/memcpy", [](void* y, const void* x, std::size_t bytes) { std::memcpy(y, x, bytes); });
+  if (has_non_temporal_copy()) add_copy("copy/non_temporal", non_temporal_copy);
+}
+
+/// For every shape, and for every alignment of it. Layouts that only order the same bytes otherwise need no more.
+template <class Scalar>
+void add_copies(sweep wanted) {
+  constexpr bool is_float = std::is_same_v<Scalar, float>;
+  for (const row_shape& s : row_shapes) {
+    if (!is_measured<Scalar>(s, wanted)) continue;
+    add_copies_of<Scalar>(rows_of(s));
+    if (is_float && has_variants(s, wanted)) add_copies_of<Scalar>(rows_on_16_bytes(s));
+  }
+  for (const image_shape& s : image_shapes)
+    if (is_float && s.smallest <= wanted) add_copies_of<Scalar>(channels_last(s));
+}
+
+}  // namespace bench

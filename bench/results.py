@@ -1,0 +1,70 @@
+"""What the benchmark programs measured: reading, merging, medians and ratios.
+
+A benchmark is named  shape/scalar/layout/norm/contender  with /2_threads behind it where it ran on a pool of two.
+The references are  shape/scalar/layout/copy/memcpy  and  .../copy/non_temporal.
+"""
+
+import json
+import statistics
+
+SUFFIX = "/real_time"
+
+
+def plain_name(name):
+    return name[: -len(SUFFIX)] if name.endswith(SUFFIX) else name
+
+
+class Results:
+    """The repetitions of every benchmark, in seconds for one pass over the data."""
+
+    def __init__(self, report):
+        self.context = report["context"]
+        self.titles = {}  # by shape, in the order measured
+        self.times = {}  # by name, one for each repetition
+        self.bytes = {}  # by name, read once and written once
+        for run in report["benchmarks"]:
+            if run.get("run_type") == "aggregate":
+                continue
+            name = plain_name(run["run_name"])
+            self.titles.setdefault(name.split("/")[0], run["label"])
+            seconds = run["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}[run["time_unit"]]
+            self.times.setdefault(name, []).append(seconds)
+            self.bytes[name] = run["bytes"]
+
+    def __contains__(self, name):
+        return name in self.times
+
+    def seconds(self, name):
+        return statistics.median(self.times[name])
+
+    def speed(self, name):
+        """GB/s."""
+        return self.bytes[name] / self.seconds(name) * 1e-9
+
+    def ratio(self, name, reference):
+        """How fast `name` is in units of the speed of `reference`: the median over the repetitions, which were
+        interleaved, so that a noisy moment meets both. None if one of them was not measured."""
+        if name not in self or reference not in self:
+            return None
+        pairs = zip(self.times[name], self.times[reference])
+        return statistics.median(r / t for t, r in pairs) * self.bytes[name] / self.bytes[reference]
+
+    def scalars(self, key):
+        """The scalar types in which a shape was measured."""
+        return list(dict.fromkeys(name.split("/")[1] for name in self.times if name.startswith(key + "/")))
+
+    def machine(self):
+        """One line on where the numbers come from."""
+        context = self.context
+        line = f"{context['cpu']}, {context['isa']}, GCC/Clang {context['compiler']}, {context['date'][:10]}"
+        return line + (" (BUILT WITH ASSERTIONS: not a Release build)" if context["assertions"] == "on" else "")
+
+
+def merge(reports):
+    """Joins the reports of several runs into one. They come from one machine: the first context stands for all."""
+    return {"context": reports[0]["context"], "benchmarks": [run for r in reports for run in r["benchmarks"]]}
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return Results(json.load(file))
