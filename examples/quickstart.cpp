@@ -35,6 +35,7 @@ int main() {
   Eigen::Tensor<float, 4, Eigen::RowMajor> images(2, 32, 7, 7), normalized(2, 32, 7, 7);
   images.setRandom();
   Eigen::ThreadPool pool(2);
-  normalized.device(Eigen::ThreadPoolDevice(&pool, 2)) = tn::group_norm(images, 8, {.eps = 1e-6, .save = &saved});
+  normalized.device(Eigen::ThreadPoolDevice(&pool, 2)) =
+      tn::group_norm(images, 8, {.eps = 1e-6, .save = &saved});
   std::cout << "group_norm of 2 images in 8 groups\n" << saved.mean.size() << " means\n";
 }

@@ -22,9 +22,12 @@ template <class Options>
 CLI::App* add_norm(CLI::App& app, command& c, const char* name, const char* formula, norm kind) {
   CLI::App* const sub = app.add_subcommand(name, formula);
   sub->add_option("input", c.input, "the .npy file to read: float16, float32 or float64")->required();
-  sub->add_option("output", c.output, "the .npy file to write, of the same type, shape and order")->required();
-  sub->add_option("--weight", c.weight, "a .npy file: the normalized shape, or flat (group: one for each channel)");
-  sub->add_option("--eps", c.request.eps, "added to the mean square or variance; " + CLI::detail::to_string(Options{}.eps));
+  sub->add_option("output", c.output, "the .npy file to write, of the same type, shape and order")
+      ->required();
+  sub->add_option("--weight", c.weight,
+                  "a .npy file: the normalized shape, or flat (group: one for each channel)");
+  sub->add_option("--eps", c.request.eps,
+                  "added to the mean square or the variance; " + std::to_string(Options{}.eps));
   sub->callback([&c, sub, kind] {
     c.request.kind = kind;
     if (sub->count("--eps") == 0) c.request.eps = Options{}.eps;
@@ -33,7 +36,8 @@ CLI::App* add_norm(CLI::App& app, command& c, const char* name, const char* form
 }
 
 void add_axes(CLI::App* sub, command& c) {
-  CLI::Option* const axis = sub->add_option("--axis", c.axes, "the normalized axis; the last one if not given")->expected(1);
+  CLI::Option* const axis =
+      sub->add_option("--axis", c.axes, "the normalized axis; the last one if not given")->expected(1);
   sub->add_option("--axes", c.axes, "a run of axes: the first and the last")->expected(2)->excludes(axis);
 }
 
@@ -66,17 +70,19 @@ void describe(CLI::App& app, command& c) {
   CLI::App* const group = add_norm<tn::group_norm_options<float>>(
       app, c, "group", "as layer, over groups of channels (axis 1) and all further axes", norm::group);
   add_bias(group, c);
-  group->add_option("--groups", c.request.groups, "how many; as many as channels is instance norm")->required();
+  group->add_option("--groups", c.request.groups, "how many; as many as channels is instance norm")
+      ->required();
 }
 
 void print_spread(const char* name, const spread& s) {
-  std::cout << std::left << std::setw(6) << name << std::right << std::setw(14) << s.lowest << std::setw(14) << s.average
-            << std::setw(14) << s.highest << '\n';
+  std::cout << std::left << std::setw(6) << name << std::right << std::setw(14) << s.lowest << std::setw(14)
+            << s.average << std::setw(14) << s.highest << '\n';
 }
 
 void print(const norm_report& report, const npy::array& x) {
-  std::cout << npy::type_name(x.values) << ' ' << npy::shape_text(x.shape) << (x.fortran_order ? ", Fortran order" : "")
-            << ": " << report.rows << " rows of " << report.size << '\n';
+  std::cout << npy::type_name(x.values) << ' ' << npy::shape_text(x.shape)
+            << (x.fortran_order ? ", Fortran order" : "") << ": " << report.rows << " rows of " << report.size
+            << '\n';
   if (report.rows == 0) return;
   std::cout << "              lowest       average       highest\n";
   if (report.mean) print_spread("mean", *report.mean);
@@ -99,13 +105,15 @@ void run(command& c) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Normalizes an array: reads a .npy file, writes a .npy file, prints the statistics of its rows.",
-               "normalize");
+  CLI::App app(
+      "Normalizes an array: reads a .npy file, writes a .npy file, prints the statistics of its rows.",
+      "normalize");
   command c;
   describe(app, c);
   try {
     app.parse(argc, argv);
-    if (app.get_subcommands().empty()) throw misfit("name a norm: rms, simple, layer or group; --help says more");
+    if (app.get_subcommands().empty())
+      throw misfit("name a norm: rms, simple, layer or group; --help says more");
     run(c);
     return 0;
   } catch (const CLI::Success& help) {

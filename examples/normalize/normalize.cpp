@@ -17,13 +17,14 @@ Eigen::Index count_of(sizes::const_iterator begin, sizes::const_iterator end) {
 sizes::const_iterator checked_axis(const sizes& shape, int axis) {
   const int rank = static_cast<int>(shape.size());
   if (axis < -rank || axis >= rank)
-    throw misfit("axis " + std::to_string(axis) + " does not exist in an array of shape " + npy::shape_text(shape) +
-                 ", whose axes are 0 to " + std::to_string(rank - 1));
+    throw misfit("axis " + std::to_string(axis) + " does not exist in an array of shape " +
+                 npy::shape_text(shape) + ", whose axes are 0 to " + std::to_string(rank - 1));
   return shape.begin() + (axis < 0 ? axis + rank : axis);
 }
 
 /// The normalized axes; for group_norm the channels.
-std::pair<sizes::const_iterator, sizes::const_iterator> normalized_axes(const sizes& shape, const norm_request& request) {
+std::pair<sizes::const_iterator, sizes::const_iterator> normalized_axes(const sizes& shape,
+                                                                        const norm_request& request) {
   if (shape.empty()) throw misfit("the input is a single number, and a norm needs an axis");
   if (request.kind == norm::group) {
     if (shape.size() < 2)
@@ -35,7 +36,8 @@ std::pair<sizes::const_iterator, sizes::const_iterator> normalized_axes(const si
   const auto last = checked_axis(shape, request.last_axis);
   if (first > last)
     throw misfit("axes " + std::to_string(request.first_axis) + " to " + std::to_string(request.last_axis) +
-                 " of an array of shape " + npy::shape_text(shape) + " are no run: the first comes after the last");
+                 " of an array of shape " + npy::shape_text(shape) +
+                 " are no run: the first comes after the last");
   return {first, last + 1};
 }
 
@@ -50,14 +52,18 @@ Eigen::Index row_count(const three_axes& axes, const norm_request& request) {
 /// What the library would refuse too, but in terms of the three axes and not of the file's.
 void check_divisors(const sizes& shape, const three_axes& axes, const norm_request& request) {
   if (request.kind == norm::group && (request.groups < 1 || axes.normalized % request.groups != 0))
-    throw misfit(std::to_string(request.groups) + " groups do not divide the " + std::to_string(axes.normalized) +
-                 " channels of the input, whose shape is " + npy::shape_text(shape));
-  const Eigen::Index correction = request.kind == norm::simple ? 1 : request.kind == norm::layer ? request.correction : 0;
-  if (correction < 0) throw misfit("the correction is " + std::to_string(correction) + ", and it must not be negative");
+    throw misfit(std::to_string(request.groups) + " groups do not divide the " +
+                 std::to_string(axes.normalized) + " channels of the input, whose shape is " +
+                 npy::shape_text(shape));
+  const Eigen::Index correction = request.kind == norm::simple  ? 1
+                                  : request.kind == norm::layer ? request.correction
+                                                                : 0;
+  if (correction < 0)
+    throw misfit("the correction is " + std::to_string(correction) + ", and it must not be negative");
   const Eigen::Index size = row_size(axes, request);
   if (row_count(axes, request) > 0 && size <= correction)
-    throw misfit("each row of the input has " + std::to_string(size) + " elements, and the norm divides by N - " +
-                 std::to_string(correction));
+    throw misfit("each row of the input has " + std::to_string(size) +
+                 " elements, and the norm divides by N - " + std::to_string(correction));
 }
 
 /// The elements of an array with this shape, in the other storage order.
@@ -86,18 +92,19 @@ std::vector<Scalar> in_other_order(const std::vector<Scalar>& values, const size
 /// A weight or bias of exactly the normalized shape, or flat in C order, as the library computes with
 /// it and in the storage order of the input.
 template <class Scalar>
-std::vector<Scalar> read_parameter(const char* name, const std::optional<npy::array>& parameter, const sizes& normalized,
-                                   bool fortran_order) {
+std::vector<Scalar> read_parameter(const char* name, const std::optional<npy::array>& parameter,
+                                   const sizes& normalized, bool fortran_order) {
   if (!parameter) return {};
-  const bool flat = parameter->shape.size() == 1 &&
-                    parameter->shape[0] == count_of(normalized.begin(), normalized.end());
+  const bool flat =
+      parameter->shape.size() == 1 && parameter->shape[0] == count_of(normalized.begin(), normalized.end());
   if (!flat && parameter->shape != normalized)
     throw misfit(std::string("the ") + name + " has the shape " + npy::shape_text(parameter->shape) +
                  ", and the normalized axes have " + npy::shape_text(normalized));
   std::vector<Scalar> values = std::visit(
       [](const auto& own) {
         std::vector<Scalar> result(own.size());
-        std::transform(own.begin(), own.end(), result.begin(), [](auto value) { return static_cast<Scalar>(value); });
+        std::transform(own.begin(), own.end(), result.begin(),
+                       [](auto value) { return static_cast<Scalar>(value); });
         return result;
       },
       parameter->values);

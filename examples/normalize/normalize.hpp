@@ -38,7 +38,7 @@ struct spread {
 
 struct norm_report {
   Eigen::Index rows = 0;
-  Eigen::Index size = 0;  // elements in each
+  Eigen::Index size = 0;       // elements in each
   std::optional<spread> mean;  // rms_norm has none
   spread rstd;
 };

@@ -112,8 +112,9 @@ void write_weight_and_bias() {
 }
 
 /// Runs the program on x.npy, checks what it wrote against C order values, and returns what it said.
-std::string expect_values(const std::string& norm, const std::string& options, const std::vector<double>& expected,
-                          double tolerance, outcome (*run)(const std::string&)) {
+std::string expect_values(const std::string& norm, const std::string& options,
+                          const std::vector<double>& expected, double tolerance,
+                          outcome (*run)(const std::string&)) {
   const outcome result = run(norm + " x.npy y.npy " + options);
   EXPECT_EQ(result.exit_code, 0) << options;
   EXPECT_EQ(result.err, "");
@@ -131,7 +132,8 @@ std::string expect_values(const std::string& norm, const std::string& options, c
 TEST_F(normalize_test, gives_the_worked_example_and_its_statistics) {
   npy::write("x.npy", {{2, 2}, false, std::vector<float>{1, 2, 5, 6}});
   npy::write("w.npy", {{2}, false, std::vector<float>{2, 3}});
-  const std::string out = expect_values("rms", "--weight w.npy", {1.264911, 3.794733, 1.810715, 3.259287}, 1e-6, run);
+  const std::string out =
+      expect_values("rms", "--weight w.npy", {1.264911, 3.794733, 1.810715, 3.259287}, 1e-6, run);
   EXPECT_THAT(out, HasSubstr("float32 2x2: 2 rows of 2\n"));
   EXPECT_THAT(out, HasSubstr("rstd        0.181071      0.406763      0.632455\n"));
   EXPECT_THAT(out, Not(HasSubstr("mean")));
@@ -142,7 +144,8 @@ TEST_F(normalize_test, gives_the_formula_in_every_type_and_both_storage_orders) 
   const auto check = [](const npy::array& x, double tolerance) {
     npy::write("x.npy", x);
     for (const char* weight : {"w.npy", "w_fortran.npy", "w_flat.npy"}) {
-      const std::string options = "--axes 1 2 --eps 0.25 --correction 1 --bias b.npy --weight " + std::string(weight);
+      const std::string options =
+          "--axes 1 2 --eps 0.25 --correction 1 --bias b.npy --weight " + std::string(weight);
       const std::string out = expect_values("layer", options, layer_norm_of_samples(0.25, 1), tolerance, run);
       EXPECT_THAT(out, HasSubstr(": 2 rows of 12\n"));
       EXPECT_THAT(out, HasSubstr("\nmean "));
@@ -158,8 +161,10 @@ TEST_F(normalize_test, gives_the_formula_in_every_type_and_both_storage_orders) 
 TEST_F(normalize_test, takes_negative_axes_and_groups_and_tells_the_norms_apart) {
   npy::write("x.npy", {{1, 2, 2}, false, std::vector<double>{1, 3, 10, 14}});
   const double r = 1 / std::sqrt(101.0 / 2), s = 1 / std::sqrt(81.0 / 2);
-  expect_values("rms", "--axis -2 --eps 0", {1 * r, 3 / std::sqrt(205.0 / 2), 10 * r, 14 / std::sqrt(205.0 / 2)}, 1e-12, run);
-  expect_values("simple", "--axis 1 --eps 0", {1 * s, 3 / std::sqrt(121.0 / 2), 10 * s, 14 / std::sqrt(121.0 / 2)}, 1e-12, run);
+  expect_values("rms", "--axis -2 --eps 0",
+                {1 * r, 3 / std::sqrt(205.0 / 2), 10 * r, 14 / std::sqrt(205.0 / 2)}, 1e-12, run);
+  expect_values("simple", "--axis 1 --eps 0",
+                {1 * s, 3 / std::sqrt(121.0 / 2), 10 * s, 14 / std::sqrt(121.0 / 2)}, 1e-12, run);
   expect_values("layer", "--axis -1 --eps 0", {-1, 1, -1, 1}, 1e-12, run);
   expect_values("group", "--groups 2 --eps 0", {-1, 1, -1, 1}, 1e-12, run);
   const double g = 1 / std::sqrt((36.0 + 16 + 9 + 49) / 4);
@@ -169,7 +174,9 @@ TEST_F(normalize_test, takes_negative_axes_and_groups_and_tells_the_norms_apart)
 TEST_F(normalize_test, rounds_before_the_weight_when_told) {
   npy::write("x.npy", {{2}, false, std::vector<Eigen::half>{Eigen::half(1.f), Eigen::half(2.f)}});
   npy::write("w.npy", {{2}, false, std::vector<float>{1.5f, 1.5f}});
-  const auto rounded = [](double value) { return static_cast<double>(Eigen::half(static_cast<float>(value))); };
+  const auto rounded = [](double value) {
+    return static_cast<double>(Eigen::half(static_cast<float>(value)));
+  };
   const double r = 1 / std::sqrt(2.5);
   expect_values("rms", "--eps 0 --weight w.npy", {rounded(1.5 * r), rounded(3 * r)}, 0, run);
   expect_values("rms", "--eps 0 --weight w.npy --rounding before_weight",
@@ -238,7 +245,8 @@ TEST_F(normalize_test, answers_what_is_wrong_with_one_sentence_and_leaves_no_fil
       {"rms absent.npy y.npy", "absent.npy does not exist"},
       {"rms . y.npy", ". is not a regular file"},
       {"rms text.npy y.npy", "text.npy is not a .npy file"},
-      {"rms short.npy y.npy", "short.npy ends too early: 91 bytes of elements, expected 96 for 2x3x4 of float32"},
+      {"rms short.npy y.npy",
+       "short.npy ends too early: 91 bytes of elements, expected 96 for 2x3x4 of float32"},
       {"rms integers.npy y.npy", "integers.npy holds elements of type '<i4'"},
       {"rms x.npy y.npy --weight text.npy", "text.npy is not a .npy file"},
       {"rms x.npy nowhere/y.npy", "y.npy cannot be opened for writing"},

@@ -13,15 +13,18 @@ void with_parameter(const std::vector<Scalar>& values, Action action) {
   if (values.empty())
     action(tn::none);
   else
-    action(Eigen::TensorMap<const Eigen::Tensor<Scalar, 1>>(values.data(), static_cast<Eigen::Index>(values.size())));
+    action(Eigen::TensorMap<const Eigen::Tensor<Scalar, 1>>(values.data(),
+                                                            static_cast<Eigen::Index>(values.size())));
 }
 
 /// `correction` of a mean is kept beside it, to twice its precision.
 template <class Scalar>
-spread spread_of(const Eigen::Tensor<Scalar, 1>& values, const Eigen::Tensor<Scalar, 1>* correction = nullptr) {
+spread spread_of(const Eigen::Tensor<Scalar, 1>& values,
+                 const Eigen::Tensor<Scalar, 1>* correction = nullptr) {
   spread result;
   for (Eigen::Index i = 0; i < values.size(); ++i) {
-    const double value = static_cast<double>(values(i)) + (correction ? static_cast<double>((*correction)(i)) : 0.0);
+    const double value =
+        static_cast<double>(values(i)) + (correction ? static_cast<double>((*correction)(i)) : 0.0);
     if (!std::isfinite(value)) continue;
     result.lowest = result.finite ? std::min(result.lowest, value) : value;
     result.highest = result.finite ? std::max(result.highest, value) : value;
@@ -32,8 +35,9 @@ spread spread_of(const Eigen::Tensor<Scalar, 1>& values, const Eigen::Tensor<Sca
 }
 
 template <int Layout, class Scalar, class Parameters>
-void normalize_tensor(Scalar* data, const three_axes& axes, const norm_request& request, const Parameters& weight,
-                      const Parameters& bias, tn::statistics<tn::accumulator_t<Scalar>>& saved) {
+void normalize_tensor(Scalar* data, const three_axes& axes, const norm_request& request,
+                      const Parameters& weight, const Parameters& bias,
+                      tn::statistics<tn::accumulator_t<Scalar>>& saved) {
   Eigen::TensorMap<Eigen::Tensor<Scalar, 3, Layout>> x(data, axes.before, axes.normalized, axes.after);
   const tn::rms_norm_options<tn::accumulator_t<Scalar>> options{1, request.eps, request.rounding, &saved};
   with_parameter(weight, [&](const auto& w) {
@@ -44,8 +48,8 @@ void normalize_tensor(Scalar* data, const three_axes& axes, const norm_request& 
     } else {
       with_parameter(bias, [&](const auto& b) {
         if (request.kind == norm::layer)
-          x = tn::layer_norm(x, w, b,
-                             {.axes = 1, .eps = request.eps, .correction = request.correction, .save = &saved});
+          x = tn::layer_norm(
+              x, w, b, {.axes = 1, .eps = request.eps, .correction = request.correction, .save = &saved});
         else
           x = tn::group_norm(x, request.groups, w, b, {.eps = request.eps, .save = &saved});
       });
@@ -55,7 +59,8 @@ void normalize_tensor(Scalar* data, const three_axes& axes, const norm_request& 
 
 template <class Scalar>
 norm_report normalize_values(std::vector<Scalar>& x, bool fortran_order, const three_axes& axes,
-                             const norm_request& request, const std::vector<tn::accumulator_t<Scalar>>& weight,
+                             const norm_request& request,
+                             const std::vector<tn::accumulator_t<Scalar>>& weight,
                              const std::vector<tn::accumulator_t<Scalar>>& bias) {
   tn::statistics<tn::accumulator_t<Scalar>> saved;
   if (fortran_order)

@@ -12,7 +12,8 @@
 namespace npy {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "elements are read as they lie in the file, little-endian");
+static_assert(std::endian::native == std::endian::little,
+              "elements are read as they lie in the file, little-endian");
 
 constexpr std::string_view magic = "\x93NUMPY";
 
@@ -48,8 +49,8 @@ npy::values empty_values(const std::string& descr) {
   const std::string readable = ", and float16, float32 or float64 in little-endian order is needed";
   if (descr.starts_with(">")) throw error("holds big-endian elements ('" + descr + "')" + readable);
   if (descr.ends_with("V2"))
-    throw error("holds raw elements of 2 bytes ('" + descr + "'; perhaps bfloat16, for which .npy has no name)" +
-                readable);
+    throw error("holds raw elements of 2 bytes ('" + descr +
+                "'; perhaps bfloat16, for which .npy has no name)" + readable);
   throw error("holds elements of type '" + descr + "'" + readable);
 }
 
@@ -92,7 +93,8 @@ header read_header(source& in) {
   const std::string version = in.text(2, "its version");
   if (version[0] < 1 || version[0] > 3 || version[1] != 0)
     throw error("has version " + std::to_string(static_cast<unsigned char>(version[0])) + "." +
-                std::to_string(static_cast<unsigned char>(version[1])) + " of the format, and 1.0, 2.0 or 3.0 is needed");
+                std::to_string(static_cast<unsigned char>(version[1])) +
+                " of the format, and 1.0, 2.0 or 3.0 is needed");
   const std::string length_bytes = in.text(version[0] == 1 ? 2 : 4, "the length of its header");
   std::size_t length = 0;
   std::memcpy(&length, length_bytes.data(), length_bytes.size());
@@ -108,9 +110,9 @@ array read_array(source& in) {
       [&](auto& elements) {
         const std::uintmax_t bytes = count * sizeof(elements[0]);
         if (in.left() != bytes)
-          throw error((in.left() < bytes ? "ends too early: " : "goes on for too long: ") + std::to_string(in.left()) +
-                      " bytes of elements, expected " + std::to_string(bytes) + " for " + shape_text(result.shape) +
-                      " of " + type_name(result.values));
+          throw error((in.left() < bytes ? "ends too early: " : "goes on for too long: ") +
+                      std::to_string(in.left()) + " bytes of elements, expected " + std::to_string(bytes) +
+                      " for " + shape_text(result.shape) + " of " + type_name(result.values));
         elements.resize(count);
         in.read(elements.data(), bytes);
       },
@@ -123,7 +125,8 @@ void write_array(std::ofstream& out, const array& a) {
   constexpr std::size_t prefix = magic.size() + 4, alignment = 64;  // of the elements, as NumPy does
   text.append(alignment - (prefix + text.size() + 1) % alignment, ' ');
   text += '\n';
-  out << magic << '\1' << '\0' << static_cast<char>(text.size() & 0xff) << static_cast<char>(text.size() >> 8) << text;
+  out << magic << '\1' << '\0' << static_cast<char>(text.size() & 0xff) << static_cast<char>(text.size() >> 8)
+      << text;
   std::visit(
       [&out](const auto& elements) {
         out.write(reinterpret_cast<const char*>(elements.data()),

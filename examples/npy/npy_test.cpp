@@ -77,11 +77,13 @@ TEST(npy_test, reads_each_version_of_the_format) {
 }
 
 TEST(npy_test, reads_headers_in_any_order_and_spacing) {
-  const npy::header head = npy::parse_header("{\"shape\":(2,3) , 'fortran_order' :True,'descr':\"<f8\"}   \n");
+  const npy::header head =
+      npy::parse_header("{\"shape\":(2,3) , 'fortran_order' :True,'descr':\"<f8\"}   \n");
   EXPECT_EQ(head.descr, "<f8");
   EXPECT_TRUE(head.fortran_order);
   EXPECT_THAT(head.shape, ElementsAre(2, 3));
-  EXPECT_THAT(npy::parse_header("{'descr': '<f8', 'fortran_order': False, 'shape': ()}").shape, ElementsAre());
+  EXPECT_THAT(npy::parse_header("{'descr': '<f8', 'fortran_order': False, 'shape': ()}").shape,
+              ElementsAre());
 }
 
 TEST(npy_test, reads_what_it_wrote) {
@@ -89,7 +91,8 @@ TEST(npy_test, reads_what_it_wrote) {
   for (const npy::values& values :
        {npy::values(std::vector<float>{1, 2, 3, 4, 5, 6}), npy::values(std::vector<double>{1, 2, 3, 4, 5, 6}),
         npy::values(std::vector<Eigen::half>(6, Eigen::half(0.1f)))})
-    for (const std::vector<std::ptrdiff_t>& shape : {std::vector<std::ptrdiff_t>{6}, {2, 3}, {1, 1, 3, 1, 2, 1}})
+    for (const std::vector<std::ptrdiff_t>& shape :
+         {std::vector<std::ptrdiff_t>{6}, {2, 3}, {1, 1, 3, 1, 2, 1}})
       for (const bool fortran_order : {false, true}) {
         npy::write(file, {shape, fortran_order, values});
         const npy::array a = npy::read(file);
@@ -143,7 +146,8 @@ TEST(npy_test, refuses_shapes_that_are_none) {
   const auto of_shape = [](const std::string& shape) {
     return complaint_about_header("{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + "}");
   };
-  for (const char* shape : {"(2)", "2", "(2", "(-2,)", "(2.0,)", "(2,,)", "(,)", "(99999999999999999999,)", "[2]", "(0x2,)"})
+  for (const char* shape :
+       {"(2)", "2", "(2", "(-2,)", "(2.0,)", "(2,,)", "(,)", "(99999999999999999999,)", "[2]", "(0x2,)"})
     EXPECT_THAT(of_shape(shape), HasSubstr("has a header that is not an array's: expected ")) << shape;
   EXPECT_EQ(of_shape("(4294967296, 4294967296)"),
             "has the shape 4294967296x4294967296, more than memory can address");
@@ -154,7 +158,8 @@ TEST(npy_test, refuses_shapes_that_are_none) {
 TEST(npy_test, refuses_headers_that_are_no_dictionary_of_the_three_keys) {
   for (const char* header :
        {"", "{", "{}", "()", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x",
-        "{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", "{'descr': '<f4' 'fortran_order': False, 'shape': (2,)}",
+        "{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}",
+        "{'descr': '<f4' 'fortran_order': False, 'shape': (2,)}",
         "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'more': 1}", "{'descr: "})
     EXPECT_THAT(complaint_about_header(header), HasSubstr("has a header that is not an array's: ")) << header;
@@ -176,11 +181,13 @@ std::string damaged(std::string bytes, std::mt19937& random) {
   for (std::size_t changes = 1 + below(4); changes > 0; --changes) {
     const std::size_t place = below(bytes.size());
     const char c = below(2) ? likely[below(likely.size())] : static_cast<char>(below(256));
-    switch (below(4)) {
-      case 0: bytes.insert(place, 1 + below(3), c); break;
-      case 1: bytes.erase(place, 1 + below(bytes.size() - place < 20 ? 1 : 20)); break;
-      default: bytes[place] = c;
-    }
+    const std::size_t kind = below(4);
+    if (kind == 0)
+      bytes.insert(place, 1 + below(3), c);
+    else if (kind == 1)
+      bytes.erase(place, 1 + below(bytes.size() - place < 20 ? 1 : 20));
+    else
+      bytes[place] = c;
   }
   return bytes;
 }
@@ -198,7 +205,8 @@ TEST(npy_test, reads_or_refuses_damaged_files_and_does_nothing_else) {
       const npy::array a = npy::read(file);
       std::ptrdiff_t count = 1;
       for (const std::ptrdiff_t n : a.shape) count *= n;
-      ASSERT_EQ(std::visit([](const auto& values) { return values.size(); }, a.values), static_cast<std::size_t>(count));
+      ASSERT_EQ(std::visit([](const auto& values) { return values.size(); }, a.values),
+                static_cast<std::size_t>(count));
       ++read;
     } catch (const npy::error& problem) {
       ASSERT_EQ(std::string(problem.what()).find('\n'), std::string::npos) << problem.what();
