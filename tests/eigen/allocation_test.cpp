@@ -1,11 +1,11 @@
 // y = norm(x, ...) allocates nothing: no temporary, no copy of x or of a parameter, no workspace.
-#include "../support/allocations.hpp"
-
 #include <gtest/gtest.h>
-#include <tensornorm/tensornorm.hpp>
 
 #include <memory>
+#include <tensornorm/tensornorm.hpp>
 #include <vector>
+
+#include "../support/allocations.hpp"
 
 namespace tensornorm_test {
 namespace {
@@ -46,7 +46,8 @@ void expect_no_allocation(Tensor& y, const Tensor& x, int axis) {
   EXPECT_EQ(allocations_of([&] { y = tn::simple_norm(x, weight, {.axes = axis}); }), 0);
   EXPECT_EQ(allocations_of([&] { y = tn::layer_norm(x, weight, bias, {.axes = axis}); }), 0);
   EXPECT_EQ(allocations_of([&] { y = tn::layer_norm(x, {.axes = axis, .save = &saved}); }), 0);
-  EXPECT_EQ(allocations_of([&] { y.device(Eigen::DefaultDevice()) = tn::rms_norm(x, weight, {.axes = axis}); }), 0);
+  EXPECT_EQ(
+      allocations_of([&] { y.device(Eigen::DefaultDevice()) = tn::rms_norm(x, weight, {.axes = axis}); }), 0);
 }
 
 template <class Tensor>
@@ -103,7 +104,8 @@ TEST(a_norm, of_half_with_float_weights_allocates_nothing) {
   Eigen::Tensor<float, 1> weight(65);
   weight.setConstant(2);
   EXPECT_EQ(allocations_of([&] { y = tn::rms_norm(x, weight); }), 0);
-  EXPECT_EQ(allocations_of([&] { y = tn::rms_norm(x, weight, {.rounding = tn::rounding::before_weight}); }), 0);
+  EXPECT_EQ(allocations_of([&] { y = tn::rms_norm(x, weight, {.rounding = tn::rounding::before_weight}); }),
+            0);
 }
 
 }  // namespace

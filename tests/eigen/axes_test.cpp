@@ -43,7 +43,8 @@ void expect_every_run_of_axes(const std::array<Eigen::Index, Rank>& size) {
   const auto col_major = normal_tensor<col_major_tensor<T, Rank>>(size, 123, 0.5, 2);
   for (int first = 0; first < Rank; ++first)
     for (int last = first; last < Rank; ++last)
-      for (const formula& f : {formula{norm::rms, 1e-6, 0}, {norm::simple, 1e-6, 0}, {norm::layer, 1e-5, 0}}) {
+      for (const formula& f :
+           {formula{norm::rms, 1e-6, 0}, {norm::simple, 1e-6, 0}, {norm::layer, 1e-5, 0}}) {
         SCOPED_TRACE(testing::Message() << name_of(f.kind) << " over {" << first << ", " << last << "} of "
                                         << testing::PrintToString(size));
         const flat_parameters<T> p(size, first, last);
@@ -120,16 +121,17 @@ void expect_parameters_in_any_layout() {
   const auto bias = normal_tensor<row_major_tensor<float, 2>>({4, 5}, 128);
   const auto weight_values = elements_of(weight), bias_values = elements_of(bias);
   const auto x = normal_tensor<Tensor>({3, 4, 5, 6}, 126, 0.5, 2);
-  const reference expected =
-      reference_norm({norm::layer, 1e-5, 0}, rows_over_axes({3, 4, 5, 6}, 1, 2), widen(elements_of(x)),
-                     widen(weight_values), widen(bias_values));
+  const reference expected = reference_norm({norm::layer, 1e-5, 0}, rows_over_axes({3, 4, 5, 6}, 1, 2),
+                                            widen(elements_of(x)), widen(weight_values), widen(bias_values));
   const auto y = with_parameter<Tensor>(weight, bias);
   EXPECT_TRUE(within_bounds(y, expected));
   using column_tensor = col_major_tensor<float, 2>;
   EXPECT_TRUE(same_bits(with_parameter<Tensor>(tensor_of<column_tensor>({4, 5}, weight_values),
-                                               tensor_of<column_tensor>({4, 5}, bias_values)), y));
+                                               tensor_of<column_tensor>({4, 5}, bias_values)),
+                        y));
   using flat = Eigen::Tensor<float, 1>;
-  EXPECT_TRUE(same_bits(with_parameter<Tensor>(tensor_of<flat>({20}, weight_values), tensor_of<flat>({20}, bias_values)), y));
+  EXPECT_TRUE(same_bits(
+      with_parameter<Tensor>(tensor_of<flat>({20}, weight_values), tensor_of<flat>({20}, bias_values)), y));
   using matrix = Eigen::Matrix<float, 4, 5>;
   matrix matrix_weight, matrix_bias;
   for (int i = 0; i < 20; ++i) {

@@ -66,17 +66,24 @@ TEST_F(errors, a_weight_of_shape_dim_by_one_is_not_broadcast) {
          [&] { y = tn::rms_norm(square, column, {.save = &saved}); });
   expect("layer_norm: weight has shape 1x5, expected 5 (axes {2, 2} of 2x5x5)",
          [&] { y = tn::layer_norm(square, row, tn::none, {.save = &saved}); });
-  expect("layer_norm: bias has shape 5x1, expected 5 (axes {1, 1} of 2x5x5)",
-         [&] { y = tn::layer_norm(square, ones(5), Eigen::MatrixXf::Ones(5, 1), {.axes = 1, .save = &saved}); });
+  expect("layer_norm: bias has shape 5x1, expected 5 (axes {1, 1} of 2x5x5)", [&] {
+    y = tn::layer_norm(square, ones(5), Eigen::MatrixXf::Ones(5, 1), {.axes = 1, .save = &saved});
+  });
 }
 
 TEST_F(errors, a_weight_whose_axes_are_exchanged) {
   row_major_tensor<float, 2> exchanged(5, 4);
   exchanged.setConstant(1);
-  expect("layer_norm: weight has shape 5x4, expected 4x5 or as many elements in one axis (axes {1, 2} of 2x4x5)",
-         [&] { y = tn::layer_norm(x, exchanged, tn::none, {.axes = {1, 2}, .save = &saved}); });
-  expect("layer_norm: weight has shape 19, expected 4x5 or as many elements in one axis (axes {1, 2} of 2x4x5)",
-         [&] { y = tn::layer_norm(x, ones(19), tn::none, {.axes = {1, 2}, .save = &saved}); });
+  expect(
+      "layer_norm: weight has shape 5x4, expected 4x5 or as many elements in one axis (axes {1, 2} of 2x4x5)",
+      [&] {
+        y = tn::layer_norm(x, exchanged, tn::none, {.axes = {1, 2}, .save = &saved});
+      });
+  expect(
+      "layer_norm: weight has shape 19, expected 4x5 or as many elements in one axis (axes {1, 2} of 2x4x5)",
+      [&] {
+        y = tn::layer_norm(x, ones(19), tn::none, {.axes = {1, 2}, .save = &saved});
+      });
 }
 
 TEST_F(errors, an_eps_that_is_negative_or_not_finite) {
@@ -96,8 +103,9 @@ TEST_F(errors, a_divisor_of_the_variance_that_is_not_positive) {
   expect("layer_norm: each row has 4 elements, and the divisor N - 6 must be positive (axes {1, 1} of 2x4x5)",
          [&] { y = tn::layer_norm(x, {.axes = 1, .correction = 6, .save = &saved}); });
   const tensor single(2, 4, 1);
-  expect("simple_norm: each row has 1 elements, and the divisor N - 1 must be positive (axes {2, 2} of 2x4x1)",
-         [&] { y = tn::simple_norm(single, {.save = &saved}); });
+  expect(
+      "simple_norm: each row has 1 elements, and the divisor N - 1 must be positive (axes {2, 2} of 2x4x1)",
+      [&] { y = tn::simple_norm(single, {.save = &saved}); });
   const tensor empty_rows(2, 4, 0);
   expect("rms_norm: each row has 0 elements, and the divisor N - 0 must be positive (axes {2, 2} of 2x4x0)",
          [&] { y = tn::rms_norm(empty_rows, {.save = &saved}); });
@@ -110,10 +118,12 @@ TEST_F(errors, axes_out_of_range_or_backwards) {
          [&] { y = tn::rms_norm(x, {.axes = 3, .save = &saved}); });
   expect("simple_norm: axes {-4, -4} do not name a run of the 3 axes of x, 2x4x5",
          [&] { y = tn::simple_norm(x, {.axes = -4, .save = &saved}); });
-  expect("layer_norm: axes {2, 1} do not name a run of the 3 axes of x, 2x4x5",
-         [&] { y = tn::layer_norm(x, {.axes = {2, 1}, .save = &saved}); });
-  expect("layer_norm: axes {1, 5} do not name a run of the 3 axes of x, 2x4x5",
-         [&] { y = tn::layer_norm(x, {.axes = {1, 5}, .save = &saved}); });
+  expect("layer_norm: axes {2, 1} do not name a run of the 3 axes of x, 2x4x5", [&] {
+    y = tn::layer_norm(x, {.axes = {2, 1}, .save = &saved});
+  });
+  expect("layer_norm: axes {1, 5} do not name a run of the 3 axes of x, 2x4x5", [&] {
+    y = tn::layer_norm(x, {.axes = {1, 5}, .save = &saved});
+  });
   expect("rms_norm: axes {1, 1} do not name a run of the 1 axes of x, 5",
          [&] { Eigen::VectorXf v = tn::rms_norm(Eigen::VectorXf::Ones(5), {.axes = 1}); });
 }
@@ -167,14 +177,16 @@ TEST_F(overlaps, of_y_and_a_parameter) {
   expect_untouched("rms_norm: y overlaps weight", [&] { map(0) = tn::rms_norm(x, w, {.save = &saved}); });
   expect_untouched("layer_norm: y overlaps weight",
                    [&] { map(0) = tn::layer_norm(x, w, apart, {.save = &saved}); });
-  expect_untouched("layer_norm: y overlaps bias", [&] { map(0) = tn::layer_norm(x, apart, b, {.save = &saved}); });
+  expect_untouched("layer_norm: y overlaps bias",
+                   [&] { map(0) = tn::layer_norm(x, apart, b, {.save = &saved}); });
 }
 
 TEST_F(overlaps, of_matrices_in_part_or_with_other_strides) {
   using matrix = Eigen::Map<Eigen::MatrixXf>;
   using spread = Eigen::Map<Eigen::MatrixXf, 0, Eigen::OuterStride<>>;
   constexpr const char* text = "layer_norm: y overlaps x in part; they may be the same memory or apart";
-  expect_untouched(text, [&] { matrix(buffer.data() + 3, 5, 6) = tn::layer_norm(matrix(buffer.data(), 5, 6)); });
+  expect_untouched(text,
+                   [&] { matrix(buffer.data() + 3, 5, 6) = tn::layer_norm(matrix(buffer.data(), 5, 6)); });
   expect_untouched(text, [&] {
     spread(buffer.data(), 5, 6, Eigen::OuterStride<>(7)) = tn::layer_norm(matrix(buffer.data(), 5, 6));
   });

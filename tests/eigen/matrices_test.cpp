@@ -117,9 +117,9 @@ TEST_F(matrices, may_have_a_fixed_size) {
 }
 
 TEST_F(matrices, that_are_vectors_are_one_row) {
-  const auto expected = normalized({norm::layer, 1e-5, 0}, {1, cols, 1},
-                                   std::vector<float>(x_values.begin(), x_values.begin() + cols), weight_values,
-                                   bias_values);
+  const auto expected =
+      normalized({norm::layer, 1e-5, 0}, {1, cols, 1},
+                 std::vector<float>(x_values.begin(), x_values.begin() + cols), weight_values, bias_values);
   const Eigen::VectorXf column = x.row(0).transpose();
   const Eigen::RowVectorXf row = x.row(0);
   const Eigen::ArrayXf array = column.array();
@@ -130,7 +130,8 @@ TEST_F(matrices, that_are_vectors_are_one_row) {
   const Eigen::RowVectorXf y_strided = tn::layer_norm(columns.row(0), weight, bias);
   const auto expect_row = [&](const auto& y) {
     ASSERT_EQ(y.size(), cols);
-    for (Eigen::Index i = 0; i < cols; ++i) EXPECT_EQ(bits(y(i)), bits(expected[static_cast<std::size_t>(i)]));
+    for (Eigen::Index i = 0; i < cols; ++i)
+      EXPECT_EQ(bits(y(i)), bits(expected[static_cast<std::size_t>(i)]));
   };
   expect_row(y_column);
   expect_row(y_row);
@@ -183,8 +184,10 @@ TEST_F(matrices, without_rows_give_an_empty_result) {
 TEST_F(matrices, agree_with_rms_norm_and_simple_norm_of_plain_rows) {
   const row_matrix rms = tn::rms_norm(x, weight), simple = tn::simple_norm(x, weight);
   const auto values = [](const row_matrix& y) { return std::vector<float>(y.data(), y.data() + y.size()); };
-  EXPECT_TRUE(same_bits(values(rms), normalized({norm::rms, 1e-6, 0}, {rows, cols, 1}, x_values, weight_values)));
-  EXPECT_TRUE(same_bits(values(simple), normalized({norm::simple, 1e-6, 0}, {rows, cols, 1}, x_values, weight_values)));
+  EXPECT_TRUE(
+      same_bits(values(rms), normalized({norm::rms, 1e-6, 0}, {rows, cols, 1}, x_values, weight_values)));
+  EXPECT_TRUE(same_bits(values(simple),
+                        normalized({norm::simple, 1e-6, 0}, {rows, cols, 1}, x_values, weight_values)));
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // A norm as an expression of Eigen's Tensor module: what it takes, where it writes, on which device.
 #define EIGEN_USE_THREADS
+#include "../support/tensors.hpp"
+
 #include <gtest/gtest.h>
 
 #include "../support/bounds.hpp"
-#include "../support/tensors.hpp"
 
 namespace tensornorm_test {
 namespace {
@@ -147,7 +148,8 @@ TEST_F(tensors, without_rows_give_an_empty_result) {
   EXPECT_EQ(result.dimension(0), 0);
   EXPECT_EQ(result.dimension(1), 65);
   const row_major_tensor<float, 4> no_batch(0, 6, 5, 7);
-  const row_major_tensor<float, 4> groups = tn::group_norm(no_batch, 3), channels = tn::rms_norm(no_batch, {.axes = 1});
+  const row_major_tensor<float, 4> groups = tn::group_norm(no_batch, 3),
+                                   channels = tn::rms_norm(no_batch, {.axes = 1});
   EXPECT_EQ(groups.size(), 0);
   EXPECT_EQ(channels.size(), 0);
 }

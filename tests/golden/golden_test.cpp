@@ -35,7 +35,8 @@ struct answer {
 template <class T>
 answer<T> over_the_last_axis(const golden_case& golden, norm kind, const call_options& options = {}) {
   const row_block block{golden.size[0], golden.size[1], 1};
-  return {normalized({kind, golden.eps, 0}, block, as<T>(golden.x), as<T>(golden.weight), as<T>(golden.bias), options),
+  return {normalized({kind, golden.eps, 0}, block, as<T>(golden.x), as<T>(golden.weight), as<T>(golden.bias),
+                     options),
           block.map()};
 }
 
@@ -43,7 +44,8 @@ answer<T> over_the_last_axis(const golden_case& golden, norm kind, const call_op
 template <class T>
 answer<T> over_channels(const golden_case& golden) {
   using tensor = row_major_tensor<T, 3>;
-  const auto x_values = as<T>(golden.x), weight_values = as<T>(golden.weight), bias_values = as<T>(golden.bias);
+  const auto x_values = as<T>(golden.x), weight_values = as<T>(golden.weight),
+             bias_values = as<T>(golden.bias);
   const tensor x = tensor_of<tensor>({golden.size[0], golden.size[1], golden.size[2]}, x_values);
   const auto weight = map_of(weight_values), bias = map_of(bias_values);
   tensor y;
@@ -87,7 +89,8 @@ TYPED_TEST_SUITE(golden, scalars, scalar_names);
 TYPED_TEST(golden, values_of_pytorch_are_met_within_the_bounds) {
   int checked = 0;
   for (const golden_case& one : golden_cases)
-    if (one.scalar == scalar_names::GetName<TypeParam>(0) && one.function != std::string_view("before_weight")) {
+    if (one.scalar == scalar_names::GetName<TypeParam>(0) &&
+        one.function != std::string_view("before_weight")) {
       SCOPED_TRACE(testing::Message() << one.name << ", " << one.function);
       expect_golden<TypeParam>(one);
       ++checked;
@@ -103,7 +106,8 @@ TYPED_TEST_SUITE(golden_bits, half_types, scalar_names);
 TYPED_TEST(golden_bits, of_the_llama_class_are_met_by_rounding_before_the_weight) {
   int checked = 0;
   for (const golden_case& one : golden_cases)
-    if (one.scalar == scalar_names::GetName<TypeParam>(0) && one.function == std::string_view("before_weight")) {
+    if (one.scalar == scalar_names::GetName<TypeParam>(0) &&
+        one.function == std::string_view("before_weight")) {
       ++checked;
       const auto a = over_the_last_axis<TypeParam>(one, norm::rms, {false, tn::rounding::before_weight});
       EXPECT_TRUE(same_bits(a.y, as<TypeParam>(one.y)));

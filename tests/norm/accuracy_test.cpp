@@ -21,8 +21,8 @@ class accuracy : public testing::Test {
  protected:
   /// Runs a norm on data made for it and compares with the oracle.
   template <class W>
-  void check(const formula& f, const row_block& block, const data_kind& kind, bool with_weight, bool with_bias,
-             std::uint32_t seed) {
+  void check(const formula& f, const row_block& block, const data_kind& kind, bool with_weight,
+             bool with_bias, std::uint32_t seed) {
     SCOPED_TRACE(testing::Message() << name_of(f.kind) << " of " << block << ", " << kind.name << ", weight "
                                     << with_weight << ", bias " << with_bias << ", seed " << seed);
     const auto x = make<T>(kind, block.count(), block.length(), seed);

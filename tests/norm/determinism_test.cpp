@@ -47,7 +47,8 @@ TYPED_TEST(the_same_bits, for_any_number_of_threads) {
         const Eigen::ThreadPoolDevice device(&pool, threads);
         std::vector<T> y(call.x.size(), quiet_nan<T>());
         normalize_rows<T>(f, block, call.memory(call.x.data(), y.data()), {}, &device);
-        EXPECT_TRUE(same_bits(y, call.y)) << name_of(f.kind) << " of " << block << " on " << threads << " threads";
+        EXPECT_TRUE(same_bits(y, call.y))
+            << name_of(f.kind) << " of " << block << " on " << threads << " threads";
       }
     }
 }
@@ -62,7 +63,8 @@ TYPED_TEST(the_same_bits, for_any_batch_size_and_any_position_in_the_batch) {
         for (std::size_t first = 0; first + rows <= 33; first += rows) {
           const std::vector<T> x(call.x.begin() + first * n, call.x.begin() + (first + rows) * n);
           const std::vector<T> expected(call.y.begin() + first * n, call.y.begin() + (first + rows) * n);
-          const auto y = normalized(f, {static_cast<std::ptrdiff_t>(rows), length, 1}, x, call.weight, call.bias);
+          const auto y =
+              normalized(f, {static_cast<std::ptrdiff_t>(rows), length, 1}, x, call.weight, call.bias);
           EXPECT_TRUE(same_bits(y, expected)) << name_of(f.kind) << " of " << rows << " rows of " << length;
         }
     }
@@ -78,20 +80,23 @@ TYPED_TEST(the_same_bits, whether_elements_lie_side_by_side_or_apart) {
         const auto n = static_cast<std::size_t>(length), step = static_cast<std::size_t>(inner);
         std::vector<T> rows;
         for (std::size_t row = 0; row < 2 * step; ++row)
-          for (std::size_t i = 0; i < n; ++i) rows.push_back(call.x[(row / step * n + i) * step + row % step]);
+          for (std::size_t i = 0; i < n; ++i)
+            rows.push_back(call.x[(row / step * n + i) * step + row % step]);
         const auto y = normalized(f, {2 * inner, length, 1}, rows, call.weight, call.bias);
         std::vector<T> apart(y.size());
         for (std::size_t row = 0; row < 2 * step; ++row)
-          for (std::size_t i = 0; i < n; ++i) apart[(row / step * n + i) * step + row % step] = y[row * n + i];
-        EXPECT_TRUE(same_bits(call.y, apart)) << name_of(f.kind) << " of " << length << ", " << inner << " apart";
+          for (std::size_t i = 0; i < n; ++i)
+            apart[(row / step * n + i) * step + row % step] = y[row * n + i];
+        EXPECT_TRUE(same_bits(call.y, apart))
+            << name_of(f.kind) << " of " << length << ", " << inner << " apart";
       }
     }
 }
 
 TYPED_TEST(the_same_bits, for_every_alignment_of_x_and_y) {
   using T = TypeParam;
-  for (const row_block& block : {row_block{5, 7, 1}, row_block{3, 130, 1}, row_block{2, 1025, 1}, row_block{2, 9, 37},
-                                 row_block{1, 40000, 1}})
+  for (const row_block& block : {row_block{5, 7, 1}, row_block{3, 130, 1}, row_block{2, 1025, 1},
+                                 row_block{2, 9, 37}, row_block{1, 40000, 1}})
     for (const formula& f : three_norms()) {
       const auto call = this->make_example(f, block);
       for (std::size_t offset = 0; offset < 64 / sizeof(T); ++offset)
@@ -99,7 +104,8 @@ TYPED_TEST(the_same_bits, for_every_alignment_of_x_and_y) {
           canary_buffer<T> x(call.x, move_y ? 0 : offset);
           canary_buffer<T> y(call.x.size(), move_y ? offset : 0);
           normalize_rows<T>(f, block, call.memory(x.data(), y.data()));
-          EXPECT_TRUE(same_bits(y.values(), call.y)) << name_of(f.kind) << " of " << block << ", offset " << offset;
+          EXPECT_TRUE(same_bits(y.values(), call.y))
+              << name_of(f.kind) << " of " << block << ", offset " << offset;
           EXPECT_TRUE(y.intact());
         }
     }
@@ -107,8 +113,9 @@ TYPED_TEST(the_same_bits, for_every_alignment_of_x_and_y) {
 
 TYPED_TEST(the_same_bits, in_place) {
   using T = TypeParam;
-  for (const row_block& block : {row_block{9, 3, 1}, row_block{7, 64, 1}, row_block{3, 1025, 1}, row_block{2, 140001, 1},
-                                 row_block{3, 70, 19}, row_block{1, 70001, 3}, row_block{1, 5, 130}})
+  for (const row_block& block :
+       {row_block{9, 3, 1}, row_block{7, 64, 1}, row_block{3, 1025, 1}, row_block{2, 140001, 1},
+        row_block{3, 70, 19}, row_block{1, 70001, 3}, row_block{1, 5, 130}})
     for (const formula& f : three_norms()) {
       const auto call = this->make_example(f, block);
       for (const std::size_t offset : {0, 3}) {
@@ -135,7 +142,8 @@ TYPED_TEST(the_same_bits, in_place_on_threads) {
 
 TYPED_TEST(the_same_bits, whether_statistics_are_saved_or_not) {
   using T = TypeParam;
-  for (const row_block& block : {row_block{9, 3, 1}, row_block{3, 1025, 1}, row_block{3, 70, 19}, row_block{1, 140001, 1}})
+  for (const row_block& block :
+       {row_block{9, 3, 1}, row_block{3, 1025, 1}, row_block{3, 70, 19}, row_block{1, 140001, 1}})
     for (const formula& f : three_norms()) {
       const auto call = this->make_example(f, block);
       tn::statistics<tn::accumulator_t<T>> saved;

@@ -104,7 +104,8 @@ TEST(formulas, layer_norm_over_the_last_axis_equals_instance_norm_of_the_same_da
   EXPECT_TRUE(same_bits(elements_of(layer), elements_of(instance)));
 }
 
-TEST(formulas, the_custom_norm_with_gamma_beta_and_unbiased_variance_over_axis_one_is_layer_norm_with_correction_one) {
+TEST(formulas,
+     the_custom_norm_with_gamma_beta_and_unbiased_variance_over_axis_one_is_layer_norm_with_correction_one) {
   // gamma (x - mean) / sqrt(var + eps) + beta, with torch's var(dim=1, unbiased=True).
   using tensor = row_major_tensor<float, 3>;
   const tensor x = normal_tensor<tensor>({2, 5, 3}, 66, -1, 2);
@@ -116,7 +117,8 @@ TEST(formulas, the_custom_norm_with_gamma_beta_and_unbiased_variance_over_axis_o
       for (Eigen::Index c = 0; c < 5; ++c) mean += x(n, c, l) / 5.;
       for (Eigen::Index c = 0; c < 5; ++c) scatter += (x(n, c, l) - mean) * (x(n, c, l) - mean);
       for (Eigen::Index c = 0; c < 5; ++c)
-        EXPECT_NEAR(y(n, c, l), gamma(c) * (x(n, c, l) - mean) / std::sqrt(scatter / 4 + 1e-5) + beta(c), 2e-6);
+        EXPECT_NEAR(y(n, c, l), gamma(c) * (x(n, c, l) - mean) / std::sqrt(scatter / 4 + 1e-5) + beta(c),
+                    2e-6);
     }
 }
 

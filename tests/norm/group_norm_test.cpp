@@ -15,14 +15,16 @@ struct split {
   std::ptrdiff_t channels;
   std::ptrdiff_t groups;
 };
-constexpr split splits[] = {{2, 1}, {4, 2}, {6, 3}, {6, 6}, {8, 2}, {12, 4}, {32, 8}, {64, 1}, {65, 5}, {130, 2}};
+constexpr split splits[] = {{2, 1},  {4, 2},  {6, 3},  {6, 6},  {8, 2},
+                            {12, 4}, {32, 8}, {64, 1}, {65, 5}, {130, 2}};
 
 template <class Tensor, class W = typename Tensor::Scalar>
 void expect_group_norm(const indices_of<Tensor>& size, std::ptrdiff_t groups) {
   using T = typename Tensor::Scalar;
   using parameters = Eigen::Tensor<W, 1>;
-  SCOPED_TRACE(testing::Message() << testing::PrintToString(extents(size.begin(), size.end())) << " in " << groups
-                                  << " groups, row-major " << (int(Tensor::Layout) == int(Eigen::RowMajor)));
+  SCOPED_TRACE(testing::Message() << testing::PrintToString(extents(size.begin(), size.end())) << " in "
+                                  << groups << " groups, row-major "
+                                  << (int(Tensor::Layout) == int(Eigen::RowMajor)));
   const row_map map = rows_over_groups(extents(size.begin(), size.end()), groups);
   if (map.rows == map.row.size()) return;  // one element in a group is tested by itself
   const Tensor x = normal_tensor<Tensor>(size, 91, 0.5, 2);
@@ -35,8 +37,8 @@ void expect_group_norm(const indices_of<Tensor>& size, std::ptrdiff_t groups) {
   const reference expected = reference_norm(group_formula, map, wide_x, wide_weight, wide_bias);
   EXPECT_TRUE(within_bounds(elements_of(y), expected));
   ASSERT_EQ(static_cast<std::size_t>(saved.rstd.size()), map.rows);
-  const Eigen::TensorMap<const Eigen::Tensor<tn::accumulator_t<T>, 2, int(Tensor::Layout)>> rstd(saved.rstd.data(),
-                                                                                             size[0], groups);
+  const Eigen::TensorMap<const Eigen::Tensor<tn::accumulator_t<T>, 2, int(Tensor::Layout)>> rstd(
+      saved.rstd.data(), size[0], groups);
   for_each_element(rstd, [&](std::size_t row, auto value) {
     EXPECT_LE(std::abs(widen(value) - expected.rstd[row]),
               4 * epsilon<tn::accumulator_t<T>>() * expected.rstd[row]);

@@ -4,8 +4,6 @@
 //
 // To make the hashes again, after a change of the arithmetic that is meant:
 //   TENSORNORM_WRITE_HASHES=tests/norm/instruction_set_hashes.hpp <this program>
-#include "instruction_set_hashes.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -17,6 +15,7 @@
 #include "../support/data.hpp"
 #include "../support/rows.hpp"
 #include "../support/tensors.hpp"
+#include "instruction_set_hashes.hpp"
 
 namespace tensornorm_test {
 namespace {
@@ -28,9 +27,9 @@ bool has_fma() {
 
 const std::vector<row_block>& blocks() {
   static const std::vector<row_block> all = {
-      {7, 2, 1},   {9, 3, 1},    {5, 8, 1},    {3, 17, 1},   {3, 31, 1},   {3, 63, 1},   {5, 64, 1},    {3, 65, 1},
-      {2, 100, 1}, {2, 129, 1},  {2, 255, 1},  {2, 768, 1},  {3, 1025, 1}, {2, 4099, 1}, {1, 70001, 1}, {1, 300000, 1},
-      {2, 5, 3},   {2, 64, 16},  {1, 65, 70},  {1, 300, 33}, {1, 40000, 3}};
+      {7, 2, 1},     {9, 3, 1},      {5, 8, 1},   {3, 17, 1},  {3, 31, 1},  {3, 63, 1},   {5, 64, 1},
+      {3, 65, 1},    {2, 100, 1},    {2, 129, 1}, {2, 255, 1}, {2, 768, 1}, {3, 1025, 1}, {2, 4099, 1},
+      {1, 70001, 1}, {1, 300000, 1}, {2, 5, 3},   {2, 64, 16}, {1, 65, 70}, {1, 300, 33}, {1, 40000, 3}};
   return all;
 }
 
@@ -46,8 +45,10 @@ class results {
 
   void write(const std::string& path) const {
     std::ofstream file(path);
-    file << "// Made by instruction_set_test.cpp, which says how. Do not edit.\n#pragma once\n\n#include <cstdint>\n\n"
-            "namespace tensornorm_test {\n\nstruct named_hash {\n  const char* name;\n  std::uint64_t hash;\n};\n\n"
+    file << "// Made by instruction_set_test.cpp, which says how. Do not edit.\n#pragma once\n\n#include "
+            "<cstdint>\n\n"
+            "namespace tensornorm_test {\n\nstruct named_hash {\n  const char* name;\n  std::uint64_t "
+            "hash;\n};\n\n"
             "inline constexpr named_hash expected_hashes[] = {\n";
     for (const auto& [name, hash] : hashes_)
       file << "    {\"" << name << "\", 0x" << std::hex << hash << std::dec << "},\n";
@@ -71,8 +72,8 @@ class results {
 
 /// One call, hashed with its statistics and held to its bound.
 template <class T, class W = T>
-void add_rows(results& all, const std::string& kind, const formula& f, const row_block& block, const data_kind& data,
-              const call_options& options = {}, bool with_bias = true) {
+void add_rows(results& all, const std::string& kind, const formula& f, const row_block& block,
+              const data_kind& data, const call_options& options = {}, bool with_bias = true) {
   std::ostringstream name;
   name << name_of(f.kind) << " " << scalar_names::GetName<T>(0) << " " << block << " " << kind;
   const auto x = make<T>(data, block.count(), block.length(), 111);
@@ -80,8 +81,8 @@ void add_rows(results& all, const std::string& kind, const formula& f, const row
   const auto bias = with_bias && f.kind == norm::layer ? normal<W>(block.length(), 113) : std::vector<W>();
   std::vector<T> y(x.size());
   tn::statistics<tn::accumulator_t<T>> saved;
-  normalize_rows<T, W>(f, block, {x.data(), y.data(), weight.data(), bias.empty() ? nullptr : bias.data(), &saved},
-                       options);
+  normalize_rows<T, W>(
+      f, block, {x.data(), y.data(), weight.data(), bias.empty() ? nullptr : bias.data(), &saved}, options);
   all.add(name.str(), y);
   all.add(name.str() + " mean", elements_of(saved.mean));
   all.add(name.str() + " mean_residual", elements_of(saved.mean_residual));
@@ -101,7 +102,8 @@ void add_scalar(results& all) {
     for (const row_block& block : blocks()) add_rows<T>(all, "plain", f, block, plain);
   if constexpr (is_16_bit<T>) {
     for (const norm kind : {norm::rms, norm::simple})
-      add_rows<T>(all, "before_weight", {kind, 1e-6, 0}, {3, 768, 1}, plain, {false, tn::rounding::before_weight});
+      add_rows<T>(all, "before_weight", {kind, 1e-6, 0}, {3, 768, 1}, plain,
+                  {false, tn::rounding::before_weight});
     for (const formula& f : three_norms()) add_rows<T, float>(all, "float weight", f, {3, 768, 1}, plain);
   }
 }

@@ -13,7 +13,7 @@ namespace {
 template <class T>
 class isolation : public testing::Test {
  protected:
-  static constexpr row_block blocks[] = {{3, 2, 1},   {7, 5, 1},  {5, 64, 1},  {3, 65, 1}, {6, 200, 1},
+  static constexpr row_block blocks[] = {{3, 2, 1},    {7, 5, 1}, {5, 64, 1},  {3, 65, 1}, {6, 200, 1},
                                          {2, 1025, 1}, {2, 9, 3}, {2, 65, 16}, {1, 6, 70}, {1, 70000, 2}};
 
   /// Puts a value into one row; calls check(y of the poisoned row, whether this element was it).
@@ -44,13 +44,15 @@ using scalars = testing::Types<float, double, Eigen::half, Eigen::bfloat16>;
 TYPED_TEST_SUITE(isolation, scalars, scalar_names);
 
 TYPED_TEST(isolation, a_nan_fills_its_row_and_leaves_the_others_their_bits) {
-  this->poison(std::numeric_limits<double>::quiet_NaN(), [](TypeParam y, bool, norm) { EXPECT_TRUE(is_nan(y)); });
+  this->poison(std::numeric_limits<double>::quiet_NaN(),
+               [](TypeParam y, bool, norm) { EXPECT_TRUE(is_nan(y)); });
 }
 
 TYPED_TEST(isolation, an_infinity_stays_in_its_row) {
   // The mean is infinite or NaN, and so is everything made with it; the root mean square of a row with
   // an infinity is infinite, which makes zeros of finite elements.
-  for (const double infinity : {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()})
+  for (const double infinity :
+       {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()})
     this->poison(infinity, [](TypeParam y, bool was_infinite, norm kind) {
       if (was_infinite || kind != norm::rms)
         EXPECT_TRUE(is_nan(y));
@@ -71,7 +73,8 @@ TYPED_TEST(isolation, permuting_rows_permutes_the_result) {
       return result;
     };
     for (const formula& f : three_norms())
-      EXPECT_TRUE(same_bits(normalized(f, block, shuffled(x)), shuffled(normalized(f, block, x)))) << name_of(f.kind);
+      EXPECT_TRUE(same_bits(normalized(f, block, shuffled(x)), shuffled(normalized(f, block, x))))
+          << name_of(f.kind);
   }
 }
 
@@ -79,7 +82,8 @@ TYPED_TEST(isolation, no_rows_write_nothing_and_succeed) {
   TypeParam untouched = narrow<TypeParam>(42);
   const TypeParam x = narrow<TypeParam>(1);
   tn::statistics<tn::accumulator_t<TypeParam>> saved;
-  for (const row_block& block : {row_block{0, 4, 1}, row_block{0, 4, 3}, row_block{3, 4, 0}, row_block{0, 0, 1}})
+  for (const row_block& block :
+       {row_block{0, 4, 1}, row_block{0, 4, 3}, row_block{3, 4, 0}, row_block{0, 0, 1}})
     for (const formula& f : three_norms()) {
       normalize_rows<TypeParam>(f, block, {&x, &untouched, nullptr, nullptr, &saved});
       EXPECT_EQ(widen(untouched), 42);

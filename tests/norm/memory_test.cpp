@@ -1,9 +1,10 @@
 // Nothing is read or written beside x, y and the parameters, and everything of y is written.
+#include "../support/memory.hpp"
+
 #include <gtest/gtest.h>
 
 #include "../support/bounds.hpp"
 #include "../support/data.hpp"
-#include "../support/memory.hpp"
 #include "../support/rows.hpp"
 
 namespace tensornorm_test {
@@ -52,8 +53,9 @@ TYPED_TEST(memory, beside_the_data_is_neither_read_nor_written) {
       guarded_buffer<T> guarded_bias(block.length(), side, bias);
       guarded_buffer<T> y(x.size(), side);
       const bool with_bias = !bias.empty();
-      normalize_rows<T>(f, block,
-                        {guarded_x.data(), y.data(), guarded_weight.data(), with_bias ? guarded_bias.data() : nullptr});
+      normalize_rows<T>(
+          f, block,
+          {guarded_x.data(), y.data(), guarded_weight.data(), with_bias ? guarded_bias.data() : nullptr});
       EXPECT_TRUE(same_bits(y.values(), normalized(f, block, x, weight, bias)));
       EXPECT_TRUE(same_bits(guarded_x.values(), x));
       EXPECT_TRUE(same_bits(guarded_weight.values(), weight));
@@ -76,8 +78,8 @@ TYPED_TEST(memory, canaries_beside_y_survive_and_every_nan_in_y_is_written_over)
 TYPED_TEST(memory, saved_statistics_are_all_written) {
   using T = TypeParam;
   using accumulator = tn::accumulator_t<T>;
-  this->for_each_call([&](const formula& f, const row_block& block, const std::vector<T>& x, const std::vector<T>&,
-                          const std::vector<T>&) {
+  this->for_each_call([&](const formula& f, const row_block& block, const std::vector<T>& x,
+                          const std::vector<T>&, const std::vector<T>&) {
     tn::statistics<accumulator> saved;
     const auto rows = static_cast<Eigen::Index>(block.rows());
     for (auto* tensor : {&saved.mean, &saved.mean_residual, &saved.rstd}) {

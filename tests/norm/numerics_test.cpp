@@ -68,7 +68,8 @@ TYPED_TEST(arithmetic, a_zero_row_is_zero_with_eps_and_nan_without) {
     for (const formula& f : three_norms()) {
       for (const TypeParam y : normalized(f, block, zeros)) EXPECT_EQ(widen(y), 0) << name_of(f.kind);
       const formula without_eps{f.kind, 0, 0};
-      for (const TypeParam y : normalized(without_eps, block, zeros)) EXPECT_TRUE(is_nan(y)) << name_of(f.kind);
+      for (const TypeParam y : normalized(without_eps, block, zeros))
+        EXPECT_TRUE(is_nan(y)) << name_of(f.kind);
     }
   }
 }
@@ -79,7 +80,8 @@ TYPED_TEST(arithmetic, scaling_a_row_by_a_power_of_two_keeps_every_bit_without_e
     const auto x = normal<TypeParam>(block.count(), 11);
     for (const int exponent : {-4, -1, 1, 9}) {
       auto scaled = x;
-      for (TypeParam& value : scaled) value = narrow<TypeParam>(std::ldexp(static_cast<double>(widen(value)), exponent));
+      for (TypeParam& value : scaled)
+        value = narrow<TypeParam>(std::ldexp(static_cast<double>(widen(value)), exponent));
       for (const norm kind : {norm::rms, norm::simple, norm::layer})
         EXPECT_TRUE(same_bits(normalized({kind, 0, 0}, block, scaled), normalized({kind, 0, 0}, block, x)))
             << name_of(kind) << " of " << block << " times 2^" << exponent;
@@ -106,9 +108,12 @@ TYPED_TEST(arithmetic, eps_stands_inside_the_root) {
 /// The largest magnitudes and the smallest that a type can be asked to normalize.
 template <class T>
 std::vector<double> extreme_scales() {
-  if constexpr (std::is_same_v<T, double>) return {1e200, 1.7e308, 1e-200, 1e-160, 1e-310};
-  else if constexpr (std::is_same_v<T, Eigen::half>) return {65504, 6e-5, 6e-6};
-  else return {1e20, 3e38, 1e-19, 1e-25, 1e-40};
+  if constexpr (std::is_same_v<T, double>)
+    return {1e200, 1.7e308, 1e-200, 1e-160, 1e-310};
+  else if constexpr (std::is_same_v<T, Eigen::half>)
+    return {65504, 6e-5, 6e-6};
+  else
+    return {1e20, 3e38, 1e-19, 1e-25, 1e-40};
 }
 
 TYPED_TEST(arithmetic, norms_are_scale_invariant_over_the_whole_range) {
@@ -117,7 +122,8 @@ TYPED_TEST(arithmetic, norms_are_scale_invariant_over_the_whole_range) {
       for (const double scale : extreme_scales<TypeParam>()) {
         const row_block block{2, length, inner};
         std::vector<TypeParam> x;
-        for (const double z : normal<double>(block.count(), 14, 0.03125, 0.125)) x.push_back(narrow<TypeParam>(z * scale));
+        for (const double z : normal<double>(block.count(), 14, 0.03125, 0.125))
+          x.push_back(narrow<TypeParam>(z * scale));
         x.back() = narrow<TypeParam>(-scale);
         for (const norm kind : {norm::rms, norm::simple, norm::layer}) expect_matches({kind, 0, 0}, block, x);
       }
@@ -167,7 +173,8 @@ TEST(float_arithmetic, layer_norm_of_rows_at_1e4_with_deviation_1e_2_is_right_to
     const reference expected = expected_rows(f, block, x);
     real worst = 0;
     for (std::size_t i = 0; i < y.size(); ++i)
-      worst = std::max(worst, std::abs(widen(y[i]) - expected.y[i]) / std::max(real{1}, expected.row_peak[i]));
+      worst =
+          std::max(worst, std::abs(widen(y[i]) - expected.y[i]) / std::max(real{1}, expected.row_peak[i]));
     EXPECT_LE(worst, 4e-7) << block;
   }
 }
@@ -188,11 +195,13 @@ TEST(half_arithmetic, squares_beyond_65504_do_not_overflow) {
   for (const std::ptrdiff_t length : some_lengths) {
     const row_block block{3, length, 1};
     std::vector<Eigen::half> x;
-    for (const double z : normal<double>(block.count(), 17)) x.push_back(Eigen::half(z < 0.5 ? 65504.f : -60000.f));
+    for (const double z : normal<double>(block.count(), 17))
+      x.push_back(Eigen::half(z < 0.5 ? 65504.f : -60000.f));
     for (const formula& f : three_norms())
       if (f.kind != norm::simple) expect_matches(f, block, x);
     const std::vector<Eigen::half> flat(block.count(), Eigen::half(65504.f));
-    for (const Eigen::half y : normalized({norm::rms, 1e-6, 0}, block, flat)) EXPECT_EQ(bits(y), 0x3c00) << block;
+    for (const Eigen::half y : normalized({norm::rms, 1e-6, 0}, block, flat))
+      EXPECT_EQ(bits(y), 0x3c00) << block;
   }
 }
 

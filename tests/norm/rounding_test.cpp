@@ -83,7 +83,8 @@ TYPED_TEST(rounding, before_the_weight_differs_from_once_at_the_end) {
   const auto x = normal<TypeParam>(block.count(), 86);
   const auto weight = normal<TypeParam>(block.length(), 87, 1, 0.5);
   const formula f{norm::rms, 1e-6, 0};
-  EXPECT_FALSE(same_bits(normalized(f, block, x, weight), normalized(f, block, x, weight, {}, before_weight)));
+  EXPECT_FALSE(
+      same_bits(normalized(f, block, x, weight), normalized(f, block, x, weight, {}, before_weight)));
 }
 
 /// Both zeros, subnormal and normal numbers.

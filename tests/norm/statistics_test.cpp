@@ -40,8 +40,8 @@ void expect_statistics(const formula& f, const row_block& block, const data_kind
 TYPED_TEST(statistics, match_the_long_double_reference) {
   for (const formula& f : three_norms())
     for (const data_kind& kind : everyday_data)
-      for (const row_block& block : {row_block{3, 2, 1}, row_block{5, 65, 1}, row_block{4, 768, 1}, row_block{2, 1025, 1},
-                                     row_block{3, 100, 17}, row_block{1, 140001, 1}})
+      for (const row_block& block : {row_block{3, 2, 1}, row_block{5, 65, 1}, row_block{4, 768, 1},
+                                     row_block{2, 1025, 1}, row_block{3, 100, 17}, row_block{1, 140001, 1}})
         expect_statistics<TypeParam>(f, block, kind);
 }
 
@@ -67,8 +67,10 @@ TEST(float_statistics, keep_the_mean_to_twice_the_precision_on_rows_at_1e4_with_
   bool one_word_would_do = true;
   for (std::size_t row = 0; row < block.rows(); ++row) {
     const auto at = static_cast<Eigen::Index>(row);
-    EXPECT_LE(std::abs(widen(saved.mean(at)) + widen(saved.mean_residual(at)) - expected.mean[row]), 1e4L * 1e-12L);
-    one_word_would_do = one_word_would_do && std::abs(widen(saved.mean(at)) - expected.mean[row]) < 1e4L * 1e-12L;
+    EXPECT_LE(std::abs(widen(saved.mean(at)) + widen(saved.mean_residual(at)) - expected.mean[row]),
+              1e4L * 1e-12L);
+    one_word_would_do =
+        one_word_would_do && std::abs(widen(saved.mean(at)) - expected.mean[row]) < 1e4L * 1e-12L;
   }
   EXPECT_FALSE(one_word_would_do);
 }
@@ -77,7 +79,8 @@ TEST(float_statistics, saved_for_a_huge_row_are_those_of_the_row) {
   for (const double scale : {1e20, 3e38, 1e-19, 1e-25}) {
     const row_block block{2, 100, 1};
     std::vector<float> x;
-    for (const double z : normal<double>(block.count(), 54, 0.03125, 0.125)) x.push_back(static_cast<float>(z * scale));
+    for (const double z : normal<double>(block.count(), 54, 0.03125, 0.125))
+      x.push_back(static_cast<float>(z * scale));
     tn::statistics<float> saved;
     std::vector<float> y(x.size());
     for (const norm kind : {norm::rms, norm::simple, norm::layer}) {

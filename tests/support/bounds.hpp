@@ -55,8 +55,8 @@ testing::AssertionResult within_bounds(const std::vector<T>& y, const reference&
     const real bound = forward_bound<T>(expected.y[i], expected.row_peak[i], expected.bias[i]);
     const real error = error_of(y[i], expected.y[i], bound);
     if (!(error <= bound))
-      return testing::AssertionFailure() << "element " << i << " is " << widen(y[i]) << ", expected " << expected.y[i]
-                                         << ": error " << error << ", bound " << bound;
+      return testing::AssertionFailure() << "element " << i << " is " << widen(y[i]) << ", expected "
+                                         << expected.y[i] << ": error " << error << ", bound " << bound;
   }
   return testing::AssertionSuccess();
 }
@@ -64,11 +64,12 @@ testing::AssertionResult within_bounds(const std::vector<T>& y, const reference&
 /// The same bits in every element.
 template <class T>
 testing::AssertionResult same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  if (a.size() != b.size()) return testing::AssertionFailure() << a.size() << " elements against " << b.size();
+  if (a.size() != b.size())
+    return testing::AssertionFailure() << a.size() << " elements against " << b.size();
   for (std::size_t i = 0; i < a.size(); ++i)
     if (bits(a[i]) != bits(b[i]))
-      return testing::AssertionFailure() << "element " << i << " is " << std::hexfloat << widen(a[i]) << " and "
-                                         << widen(b[i]);
+      return testing::AssertionFailure()
+             << "element " << i << " is " << std::hexfloat << widen(a[i]) << " and " << widen(b[i]);
   return testing::AssertionSuccess();
 }
 

@@ -59,12 +59,15 @@ struct data_kind {
   bool with_outliers = false;
 };
 
-inline constexpr data_kind everyday_data[] = {
-    {"N(0, 1)", 0, 1}, {"N(1e4, 1e-2)", 1e4, 1e-2}, {"outlier channels", 0, 0, true}, {"N(-3, 0.5)", -3, 0.5}};
+inline constexpr data_kind everyday_data[] = {{"N(0, 1)", 0, 1},
+                                              {"N(1e4, 1e-2)", 1e4, 1e-2},
+                                              {"outlier channels", 0, 0, true},
+                                              {"N(-3, 0.5)", -3, 0.5}};
 
 template <class T>
 std::vector<T> make(const data_kind& kind, std::size_t count, std::size_t channels, std::uint32_t seed) {
-  return kind.with_outliers ? outliers<T>(count, channels, seed) : normal<T>(count, seed, kind.mean, kind.deviation);
+  return kind.with_outliers ? outliers<T>(count, channels, seed)
+                            : normal<T>(count, seed, kind.mean, kind.deviation);
 }
 
 /// 64-bit FNV-1a over bits, low byte first.
@@ -74,7 +77,8 @@ class bit_hash {
   void add(const std::vector<T>& values) {
     for (const T& value : values) {
       auto word = static_cast<std::uint64_t>(bits(value));
-      for (std::size_t byte = 0; byte < sizeof(T); ++byte, word >>= 8) state_ = (state_ ^ (word & 0xff)) * 0x100000001b3u;
+      for (std::size_t byte = 0; byte < sizeof(T); ++byte, word >>= 8)
+        state_ = (state_ ^ (word & 0xff)) * 0x100000001b3u;
     }
   }
   std::uint64_t value() const { return state_; }

@@ -53,8 +53,8 @@ real sum_over(std::size_t count, const Terms& term) {
 }
 
 /// y = x r w, or (x - mean) r w + b. An empty weight is ones, an empty bias zeros.
-inline row_reference reference_row(const formula& f, const std::vector<real>& x, const std::vector<real>& weight,
-                                   const std::vector<real>& bias) {
+inline row_reference reference_row(const formula& f, const std::vector<real>& x,
+                                   const std::vector<real>& weight, const std::vector<real>& bias) {
   const std::size_t n = x.size();
   const real count = static_cast<real>(n);
   row_reference row;
@@ -134,9 +134,9 @@ inline row_map rows_over_groups(const extents& size, std::ptrdiff_t groups) {
 /// A normalized tensor in logical order, with what each element's row needs for its error bound.
 struct reference {
   std::vector<real> y;
-  std::vector<real> bias;       // of each element, zero where there is none
-  std::vector<real> row_peak;   // the largest |y| of the element's row
-  std::vector<real> mean;       // of each row, in logical order
+  std::vector<real> bias;      // of each element, zero where there is none
+  std::vector<real> row_peak;  // the largest |y| of the element's row
+  std::vector<real> mean;      // of each row, in logical order
   std::vector<real> rstd;
 };
 

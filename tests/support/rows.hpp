@@ -3,7 +3,6 @@
 #pragma once
 
 #include <tensornorm/tensornorm.hpp>
-
 #include <vector>
 
 #include "oracle.hpp"
@@ -70,7 +69,8 @@ reference expected_rows(const formula& f, const row_block& block, const std::vec
 
 /// The three formulas with the eps they have by default.
 inline const std::vector<formula>& three_norms() {
-  static const std::vector<formula> all = {{norm::rms, 1e-6, 0}, {norm::simple, 1e-6, 0}, {norm::layer, 1e-5, 0}};
+  static const std::vector<formula> all = {
+      {norm::rms, 1e-6, 0}, {norm::simple, 1e-6, 0}, {norm::layer, 1e-5, 0}};
   return all;
 }
 

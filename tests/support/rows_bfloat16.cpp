@@ -2,8 +2,9 @@
 
 namespace tensornorm_test {
 
-template void normalize_rows(const formula&, const row_block&, const row_memory<Eigen::bfloat16, Eigen::bfloat16>&,
-                             const call_options&, const Eigen::ThreadPoolDevice*);
+template void normalize_rows(const formula&, const row_block&,
+                             const row_memory<Eigen::bfloat16, Eigen::bfloat16>&, const call_options&,
+                             const Eigen::ThreadPoolDevice*);
 template void normalize_rows(const formula&, const row_block&, const row_memory<Eigen::bfloat16, float>&,
                              const call_options&, const Eigen::ThreadPoolDevice*);
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #define EIGEN_USE_THREADS
-#include "rows.hpp"
-
 #include <stdexcept>
+
+#include "rows.hpp"
 
 namespace tensornorm_test {
 
@@ -35,9 +35,11 @@ void normalize_rows(const formula& f, const row_block& block, const row_memory<T
   };
   with_parameter<T>(memory.weight, block.size, options.weight_is_offset, [&](const auto& w) {
     if (f.kind == norm::rms)
-      assign(tn::rms_norm(x, w, {.axes = 1, .eps = f.eps, .rounding = options.rounding, .save = memory.save}));
+      assign(
+          tn::rms_norm(x, w, {.axes = 1, .eps = f.eps, .rounding = options.rounding, .save = memory.save}));
     else if (f.kind == norm::simple)
-      assign(tn::simple_norm(x, w, {.axes = 1, .eps = f.eps, .rounding = options.rounding, .save = memory.save}));
+      assign(tn::simple_norm(x, w,
+                             {.axes = 1, .eps = f.eps, .rounding = options.rounding, .save = memory.save}));
     else
       with_parameter<T>(memory.bias, block.size, false, [&](const auto& b) {
         assign(tn::layer_norm(x, w, b,

@@ -39,7 +39,8 @@ real epsilon() {
 /// The distance between neighbours of T at |value|.
 template <class T>
 real ulp(real value) {
-  const int exponent = value == 0 ? format<T>::min_exponent : std::max(std::ilogb(value), format<T>::min_exponent);
+  const int lowest = format<T>::min_exponent;
+  const int exponent = value == 0 ? lowest : std::max(std::ilogb(value), lowest);
   return std::ldexp(real{1}, exponent + 1 - format<T>::digits);
 }
 

@@ -2,9 +2,8 @@
 // oracle serves all storage orders.
 #pragma once
 
-#include <tensornorm/tensornorm.hpp>
-
 #include <array>
+#include <tensornorm/tensornorm.hpp>
 #include <vector>
 
 #include "data.hpp"
@@ -53,7 +52,8 @@ Tensor tensor_of(const indices_of<Tensor>& size, const std::vector<typename Tens
 
 /// A tensor of numbers that depend on the seed and the logical index only.
 template <class Tensor>
-Tensor normal_tensor(const indices_of<Tensor>& size, std::uint32_t seed, double mean = 0, double deviation = 1) {
+Tensor normal_tensor(const indices_of<Tensor>& size, std::uint32_t seed, double mean = 0,
+                     double deviation = 1) {
   std::size_t count = 1;
   for (const Eigen::Index n : size) count *= static_cast<std::size_t>(n);
   return tensor_of<Tensor>(size, normal<typename Tensor::Scalar>(count, seed, mean, deviation));
