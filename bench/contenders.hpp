@@ -10,8 +10,8 @@ namespace bench {
 template <class Norm, class Scalar, class View, class Device>
 void add_tensornorm(const place& at, const View& view, const std::string& suffix, const Device& device) {
   add<Scalar>(at, Norm::name + ("/tensornorm" + suffix), [=, &device](const operands<Scalar>& memory) {
-    return [x = view(memory.x_at(at.byte_offset)), y = view(memory.y_at(at.byte_offset)), axis = view.axis, &device,
-            weight = View::copy_of(memory.weight), bias = View::copy_of(memory.bias)]() mutable {
+    return [x = view(memory.x_at(at.byte_offset)), y = view(memory.y_at(at.byte_offset)), axis = view.axis,
+            &device, weight = View::copy_of(memory.weight), bias = View::copy_of(memory.bias)]() mutable {
       y.device(device) = Norm::tensornorm(x, weight, bias, axis);
     };
   });
@@ -20,8 +20,9 @@ void add_tensornorm(const place& at, const View& view, const std::string& suffix
 template <class Norm, class Scalar, class View, class Device>
 void add_eigen_tensor(const place& at, const View& view, const std::string& suffix, const Device& device) {
   add<Scalar>(at, Norm::name + ("/eigen_tensor" + suffix), [=, &device](const operands<Scalar>& memory) {
-    return [x = view(memory.x_at(at.byte_offset)), y = view(memory.y_at(at.byte_offset)), axis = view.axis, &device,
-            weight = View::wide_copy_of(memory.weight), bias = View::wide_copy_of(memory.bias)]() mutable {
+    return [x = view(memory.x_at(at.byte_offset)), y = view(memory.y_at(at.byte_offset)), axis = view.axis,
+            &device, weight = View::wide_copy_of(memory.weight),
+            bias = View::wide_copy_of(memory.bias)]() mutable {
       Norm::eigen_tensor(x, weight, bias, y, axis, device);
     };
   });
@@ -97,14 +98,15 @@ void add_row_shape(const row_shape& s, sweep wanted) {
 /// Images over their channels, and the same bytes with the channels last.
 template <class Norm>
 void add_image_shape(const image_shape& s, sweep wanted) {
-  const image_view view{{s.batch, s.channels, s.height, s.width}, 1};
+  const image_view<float> view{{s.batch, s.channels, s.height, s.width}, 1};
   const place channels{s.key, s.title, {s.batch, s.channels, s.height * s.width}, "channels"};
   add_contenders<Norm, float>(channels, view);
   if (wanted == sweep::full) add_two_threads<Norm, float>(channels, view);
 
   const place rows = channels_last(s);
-  add_contenders<Norm, float>(rows, tensor_view<float, 2, Eigen::RowMajor>{{rows.shape.outer, s.channels}, 1});
-  if constexpr (std::is_same_v<Norm, layer_norm>) add_group_norm(channels, view, s);
+  const tensor_view<float, 2, Eigen::RowMajor> row_view{{rows.shape.outer, s.channels}, 1};
+  add_contenders<Norm, float>(rows, row_view);
+  if constexpr (std::is_same_v<Norm, layer_norm>) add_group_norm<float>(channels, view, s);
 }
 
 template <class Norm, class Scalar>

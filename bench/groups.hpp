@@ -9,8 +9,8 @@
 namespace bench {
 
 /// Each group of channels of each image as an array.
-inline void run_eigen_group_norm(const float* x, float* y, const image_shape& s, const wide_array<float>& weight,
-                                 const wide_array<float>& bias) {
+inline void run_eigen_group_norm(const float* x, float* y, const image_shape& s,
+                                 const wide_array<float>& weight, const wide_array<float>& bias) {
   using block = Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const index channels = s.channels / s.groups;
   const index positions = s.height * s.width;
@@ -25,14 +25,17 @@ inline void run_eigen_group_norm(const float* x, float* y, const image_shape& s,
   }
 }
 
-inline void add_group_norm(const place& at, const image_view& view, const image_shape& s) {
-  add<float>(at, "group_norm/tensornorm", [=](const operands<float>& memory) {
+// A template, so that only the translation unit of LayerNorm compiles the kernel, which is the same.
+template <class Scalar>
+void add_group_norm(const place& at, const image_view<Scalar>& view, const image_shape& s) {
+  using memory_of = operands<Scalar>;
+  add<Scalar>(at, "group_norm/tensornorm", [=](const memory_of& memory) {
     return [x = view(memory.x_at(0)), y = view(memory.y_at(0)), groups = s.groups,
-            weight = image_view::copy_of(memory.weight), bias = image_view::copy_of(memory.bias)]() mutable {
+            weight = view.copy_of(memory.weight), bias = view.copy_of(memory.bias)]() mutable {
       y = tn::group_norm(x, groups, weight, bias);
     };
   });
-  add<float>(at, "group_norm/eigen_array", [=](const operands<float>& memory) {
+  add<Scalar>(at, "group_norm/eigen_array", [=](const memory_of& memory) {
     return [x = memory.x_at(0), y = memory.y_at(0), s, weight = wide_array_of(memory.weight),
             bias = wide_array_of(memory.bias)] { run_eigen_group_norm(x, y, s, weight, bias); };
   });

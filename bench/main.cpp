@@ -16,10 +16,20 @@ std::string cpu_name() {
   return "unknown CPU";
 }
 
+std::string compiler_name() {
+#if defined(__clang__)
+  return "Clang " __clang_version__;
+#elif defined(__GNUC__)
+  return "GCC " __VERSION__;
+#else
+  return "unknown compiler";
+#endif
+}
+
 /// What a reader of the numbers has to know about the machine and the build.
 void describe() {
   benchmark::AddCustomContext("cpu", cpu_name());
-  benchmark::AddCustomContext("compiler", __VERSION__);
+  benchmark::AddCustomContext("compiler", compiler_name());
 #ifdef NDEBUG
   benchmark::AddCustomContext("assertions", "off");
 #else

@@ -25,8 +25,8 @@ struct broadcasting {
     for (int i = 0; i < X::NumDimensions; ++i) {
       const auto d = static_cast<std::size_t>(i);
       (i == axis ? statistic : parameter)[d] = 1;
-      statistic_times[d] = i == axis ? x.dimension(d) : 1;
-      parameter_times[d] = i == axis ? 1 : x.dimension(d);
+      statistic_times[d] = i == axis ? x.dimensions()[d] : 1;
+      parameter_times[d] = i == axis ? 1 : x.dimensions()[d];
     }
   }
 
@@ -40,6 +40,14 @@ struct broadcasting {
 /// A statistic, evaluated: a lazy one would be computed again for each element.
 template <class X>
 using statistic_of = Eigen::Tensor<wide_t<typename X::Scalar>, X::NumDimensions, X::Layout>;
+
+/// y = x · r · weight over a whole tensor.
+template <class X, class R, class P, class Y, class By, class Device>
+void scale_tensor(const X& x, const R& r, const P& weight, Y& y, const By& by, const Device& device) {
+  y.device(device) =
+      (x * r.broadcast(by.statistic_times) * weight.reshape(by.parameter).broadcast(by.parameter_times))
+          .template cast<typename Y::Scalar>();
+}
 
 struct rms_norm {
   static constexpr const char* name = "rms_norm";
@@ -72,9 +80,7 @@ struct rms_norm {
     const auto x = widen(data);
     statistic_of<X> r(by.statistic);
     r.device(device) = (x.square().mean(by.axes) + scalar(1e-6)).rsqrt().reshape(by.statistic);
-    y.device(device) = (x * r.broadcast(by.statistic_times) *
-                        weight.reshape(by.parameter).broadcast(by.parameter_times))
-                           .template cast<typename Y::Scalar>();
+    scale_tensor(x, r, weight, y, by, device);
   }
 };
 
@@ -97,7 +103,8 @@ struct simple_norm {
   static void eigen_columns(const X& x, const P& weight, const P&, Y&& y) {
     using scalar = typename P::Scalar;
     const auto mean = x.colwise().mean().eval();
-    const auto r = ((x.rowwise() - mean).square().colwise().sum() / scalar(x.rows() - 1) + scalar(1e-6)).rsqrt().eval();
+    const auto squares = (x.rowwise() - mean).square().colwise().sum();
+    const auto r = (squares / scalar(x.rows() - 1) + scalar(1e-6)).rsqrt().eval();
     y = (x.rowwise() * r).colwise() * weight;
   }
 
@@ -109,13 +116,11 @@ struct simple_norm {
     statistic_of<X> mean(by.statistic), r(by.statistic);
     mean.device(device) = x.mean(by.axes).reshape(by.statistic);
     r.device(device) = ((x - mean.broadcast(by.statistic_times)).square().sum(by.axes) /
-                            scalar(data.dimension(static_cast<std::size_t>(axis)) - 1) +
+                            scalar(data.dimension(axis) - 1) +
                         scalar(1e-6))
                            .rsqrt()
                            .reshape(by.statistic);
-    y.device(device) = (x * r.broadcast(by.statistic_times) *
-                        weight.reshape(by.parameter).broadcast(by.parameter_times))
-                           .template cast<typename Y::Scalar>();
+    scale_tensor(x, r, weight, y, by, device);
   }
 };
 
@@ -144,7 +149,8 @@ struct layer_norm {
   }
 
   template <class X, class P, class Y, class Device>
-  static void eigen_tensor(const X& data, const P& weight, const P& bias, Y& y, int axis, const Device& device) {
+  static void eigen_tensor(const X& data, const P& weight, const P& bias, Y& y, int axis,
+                           const Device& device) {
     using scalar = wide_t<typename X::Scalar>;
     const broadcasting<X> by(data, axis);
     const auto x = widen(data);

@@ -41,7 +41,8 @@ struct operands {
   // Room for a start past the line, as an allocator with 16-byte alignment hands out.
   static constexpr index spare = 64 / static_cast<index>(sizeof(Scalar));
 
-  explicit operands(const extents& e) : shape(e), weight(e.size), bias(e.size) {
+  explicit operands(const extents& e)
+      : shape(e), weight(static_cast<std::size_t>(e.size)), bias(static_cast<std::size_t>(e.size)) {
     const auto bytes = static_cast<std::size_t>(e.count() + spare) * sizeof(Scalar);
     x_memory = allocate_lines(bytes);
     y_memory = allocate_lines(bytes);

@@ -1,6 +1,7 @@
 """Draws the speed of the norms and of Eigen, as fractions of memcpy, by shape."""
 
 import os
+import textwrap
 
 import matplotlib
 
@@ -17,54 +18,44 @@ BARS = [
 ]
 INK = "#333333"
 BAR = 0.16
-CACHE = 96e6  # bytes read and written: from here on few caches hold them, and streaming stores pay
 
 
-def layout_of(data, key):
-    return "channels" if f"{key}/float/channels/rms_norm/tensornorm" in data else "rows"
-
-
-def fraction(data, key, what, layout):
+def fraction(data, key, what):
+    layout = "rows" if what.startswith("copy/") else data.layout(key, "float")
     return data.ratio(f"{key}/float/{layout}/{what}", f"{key}/float/rows/copy/memcpy")
 
 
-def two_lines(title):
-    """The numbers of a shape go below its name."""
-    name, _, size = title.rpartition(" ")
-    return f"{name}\n{size}"
-
-
 def draw_shape(axes, data, key, position):
-    layout = layout_of(data, key)
     for number, (_, what, colour) in enumerate(BARS):
-        height = fraction(data, key, what, layout)
+        height = fraction(data, key, what)
         if height is None:
             continue
         x = position + (number - (len(BARS) - 1) / 2) * BAR
         axes.bar(x, height, BAR * 0.92, color=colour, edgecolor=INK, linewidth=0.4, zorder=2)
-        if number in (0, 2):
+        if number < 3:
             axes.text(x, height + 0.015, f"{height:.2f}", ha="center", va="bottom", fontsize=6.5, color=INK,
                       rotation=90, zorder=4)
-    streamed = fraction(data, key, "copy/non_temporal", "rows")
-    if streamed is not None and data.bytes[f"{key}/float/rows/copy/memcpy"] > CACHE:
+    if data.is_past_cache(key, "float"):
+        streamed = fraction(data, key, "copy/non_temporal")
         reach = len(BARS) * BAR / 2 + 0.04
         axes.hlines(streamed, position - reach, position + reach, color="#D55E00", linewidth=2, zorder=3)
 
 
 def legend(axes, has_streamed):
-    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor=INK, linewidth=0.4) for _, _, colour in BARS]
+    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor=INK, linewidth=0.4)
+               for _, _, colour in BARS]
     labels = [label for label, _, _ in BARS]
     if has_streamed:
         handles.append(plt.Line2D([], [], color="#D55E00", linewidth=2))
         labels.append("copy past the cache")
-    axes.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3, frameon=False, fontsize=9)
+    axes.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncol=3, frameon=False,
+                fontsize=9)
 
 
 def draw(data, folder):
-    """Writes norms.svg and norms.png and returns their paths. Nothing is drawn of shapes without float rows."""
+    """Writes norms.svg and norms.png and returns their paths. Draws float alone, and nothing without it."""
     keys = [key for key in data.titles
-            if fraction(data, key, BARS[0][1], layout_of(data, key)) is not None
-            and data.bytes[f"{key}/float/rows/copy/memcpy"] > 4096]
+            if fraction(data, key, BARS[0][1]) is not None and not data.is_tiny(key, "float")]
     if not keys:
         return []
     plt.rcParams.update({"font.family": "DejaVu Sans", "text.color": INK, "axes.labelcolor": INK,
@@ -74,7 +65,7 @@ def draw(data, folder):
         draw_shape(axes, data, key, position)
     axes.axhline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.text(len(keys) - 0.45, 1.01, "memcpy", ha="right", va="bottom", fontsize=8)
-    axes.set_xticks(range(len(keys)), [two_lines(data.titles[key]) for key in keys], fontsize=8.5)
+    axes.set_xticks(range(len(keys)), [textwrap.fill(data.titles[key], 12) for key in keys], fontsize=8.5)
     axes.set_xlim(-0.55, len(keys) - 0.45)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("speed, in units of memcpy of the same bytes")
@@ -85,9 +76,10 @@ def draw(data, folder):
     axes.tick_params(length=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    legend(axes, any(data.bytes[f"{key}/float/rows/copy/memcpy"] > CACHE for key in keys))
+    legend(axes, any(data.is_past_cache(key, "float") for key in keys))
     paths = [os.path.join(os.path.abspath(folder), f"norms.{kind}") for kind in ("svg", "png")]
     for path in paths:
-        figure.savefig(path, dpi=160, bbox_inches="tight", metadata={"Date": None} if path.endswith("svg") else None)
+        no_date = {"Date": None} if path.endswith("svg") else None
+        figure.savefig(path, dpi=160, bbox_inches="tight", metadata=no_date)
     plt.close(figure)
     return paths

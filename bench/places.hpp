@@ -18,8 +18,8 @@ struct extents {
   index count() const { return outer * size * inner; }
 };
 
-/// A shape and its layout. All layouts of a shape in one scalar type are views of the same memory and are run
-/// interleaved.
+/// A shape and its layout. All layouts of a shape in one scalar type are views of the same memory and are
+/// run interleaved.
 struct place {
   std::string key;
   std::string title;
@@ -39,7 +39,7 @@ inline place channels_last(const image_shape& s) {
   return {s.key, s.title, {s.batch * s.height * s.width, s.channels, 1}, "rows"};
 }
 
-/// float has every shape. The other types have one in the quick sweep, and all but the largest in the full one.
+/// float has every shape. The other types have one in the quick sweep, all but the largest in the full one.
 template <class Scalar>
 bool is_measured(const row_shape& s, sweep wanted) {
   if (std::is_same_v<Scalar, float>) return s.smallest <= wanted;
@@ -47,8 +47,8 @@ bool is_measured(const row_shape& s, sweep wanted) {
   return s.rows * s.dim <= 16384 * 4096;
 }
 
-/// Whether float is also measured in other layouts, off the cache lines, and on two threads: in the quick sweep
-/// where many rows fit the cache, since there it shows.
+/// Whether float is also measured in other layouts, off the cache lines, and on two threads: in the quick
+/// sweep where many rows fit the cache, since there it shows.
 inline bool has_variants(const row_shape& s, sweep wanted) {
   if (wanted == sweep::quick) return s.rows >= 64 && s.rows <= 1024 && s.dim <= 1024;
   return s.rows > 1 && s.rows * s.dim <= 16384 * 4096;

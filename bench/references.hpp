@@ -20,7 +20,7 @@ void add_copies_of(const place& at) {
   if (has_non_temporal_copy()) add_copy("copy/non_temporal", non_temporal_copy);
 }
 
-/// For every shape, and for every alignment of it. Layouts that only order the same bytes otherwise need no more.
+/// For every shape, and for every alignment of it. Layouts that order the same bytes otherwise need no more.
 template <class Scalar>
 void add_copies(sweep wanted) {
   constexpr bool is_float = std::is_same_v<Scalar, float>;

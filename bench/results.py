@@ -1,6 +1,7 @@
 """What the benchmark programs measured: reading, merging, medians and ratios.
 
-A benchmark is named  shape/scalar/layout/norm/contender  with /2_threads behind it where it ran on a pool of two.
+A benchmark is named  shape/scalar/layout/norm/contender  with /2_threads behind it where it ran on a pool
+of two.
 The references are  shape/scalar/layout/copy/memcpy  and  .../copy/non_temporal.
 """
 
@@ -8,6 +9,11 @@ import json
 import statistics
 
 SUFFIX = "/real_time"
+
+# Bytes read and written: from here on few caches hold them, and streaming stores pay.
+PAST_CACHE = 96e6
+# Below this there is next to nothing to compute: a call is told in nanoseconds.
+TINY = 4096
 
 
 def plain_name(name):
@@ -42,8 +48,8 @@ class Results:
         return self.bytes[name] / self.seconds(name) * 1e-9
 
     def ratio(self, name, reference):
-        """How fast `name` is in units of the speed of `reference`: the median over the repetitions, which were
-        interleaved, so that a noisy moment meets both. None if one of them was not measured."""
+        """How fast `name` is in units of the speed of `reference`: the median over the repetitions, which
+        were interleaved, so that a noisy moment meets both. None if one of them was not measured."""
         if name not in self or reference not in self:
             return None
         pairs = zip(self.times[name], self.times[reference])
@@ -53,15 +59,27 @@ class Results:
         """The scalar types in which a shape was measured."""
         return list(dict.fromkeys(name.split("/")[1] for name in self.times if name.startswith(key + "/")))
 
+    def layout(self, key, scalar):
+        """What stands for a shape: an image is normalized over its channels, everything else in rows."""
+        return "channels" if f"{key}/{scalar}/channels/rms_norm/tensornorm" in self else "rows"
+
+    def is_tiny(self, key, scalar):
+        return self.bytes[f"{key}/{scalar}/rows/copy/memcpy"] < TINY
+
+    def is_past_cache(self, key, scalar):
+        """Whether the shape is compared with a copy past the cache."""
+        copy = f"{key}/{scalar}/rows/copy/non_temporal"
+        return copy in self and self.bytes[copy] > PAST_CACHE
+
     def machine(self):
         """One line on where the numbers come from."""
         context = self.context
-        line = f"{context['cpu']}, {context['isa']}, GCC/Clang {context['compiler']}, {context['date'][:10]}"
-        return line + (" (BUILT WITH ASSERTIONS: not a Release build)" if context["assertions"] == "on" else "")
+        line = f"{context['cpu']}, {context['isa']}, {context['compiler'].strip()}, {context['date'][:10]}"
+        return line + (", WITH ASSERTIONS: not a Release build" if context["assertions"] == "on" else "")
 
 
 def merge(reports):
-    """Joins the reports of several runs into one. They come from one machine: the first context stands for all."""
+    """Joins the reports of several runs on one machine: the first context stands for all."""
     return {"context": reports[0]["context"], "benchmarks": [run for r in reports for run in r["benchmarks"]]}
 
 

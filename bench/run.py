@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the benchmark programs one shape at a time, keeps the JSON, prints the summary and draws the picture.
 
-All benchmarks of a shape, the references among them, are repeated in random order within one process, so that the
-moments in which a shared machine is busy meet all of them alike.
+All benchmarks of a shape, the references among them, are repeated in random order within one process, so
+that the moments in which a shared machine is busy meet all of them alike.
 """
 
 import argparse
@@ -77,7 +77,8 @@ def main():
     start = time.monotonic()
     reports = []
     for number, ((program, shape, scalar), names) in enumerate(groups.items(), 1):
-        print(f"[{number:2}/{len(groups)}] {shape}, {scalar}: {len(names)} benchmarks ...", end=" ", flush=True)
+        what = f"{shape}, {scalar}: {len(names)} benchmarks"
+        print(f"[{number:2}/{len(groups)}] {what} ...", end=" ", flush=True)
         began = time.monotonic()
         reports.append(run_group(program, names, options, os.path.join(options.out, "part.json")))
         print(f"{time.monotonic() - began:.1f} s", flush=True)

@@ -28,8 +28,8 @@ inline constexpr row_shape row_shapes[] = {
     {"llama_7b_decode_1x4096", "LLaMA-7B decode 1x4096", 1, 4096, sweep::quick},
     {"one_call_1x16", "one call 1x16", 1, 16, sweep::quick},
     {"small_rows_65536x64", "small rows 65536x64", 65536, 64, sweep::quick},
-    {"million_1x1048576", "a million 1x1048576", 1, 1048576, sweep::quick},
-    {"million_4x1048576", "a million 4x1048576", 4, 1048576, sweep::full},
+    {"million_1x1048576", "one long row 1x1048576", 1, 1048576, sweep::quick},
+    {"million_4x1048576", "long rows 4x1048576", 4, 1048576, sweep::full},
     {"beyond_cache_16384x1024", "64 MiB 16384x1024", 16384, 1024, sweep::quick},
     {"beyond_cache_4096x4096", "64 MiB 4096x4096", 4096, 4096, sweep::full},
     {"beyond_cache_65536x1024", "256 MiB 65536x1024", 65536, 1024, sweep::full},
@@ -52,7 +52,7 @@ struct image_shape {
 
 inline constexpr image_shape image_shapes[] = {
     {"convnext_8x96x56x56", "ConvNeXt 8x96x56x56", 8, 96, 56, 56, 32, sweep::quick},
-    {"stable_diffusion_2x320x64x64", "Stable Diffusion 2x320x64x64", 2, 320, 64, 64, 32, sweep::full},
+    {"unet_2x320x64x64", "UNet 2x320x64x64", 2, 320, 64, 64, 32, sweep::full},
 };
 
 }  // namespace bench

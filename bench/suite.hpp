@@ -20,8 +20,9 @@ inline constexpr const char* scalar_name<Eigen::half> = "half";
 template <>
 inline constexpr const char* scalar_name<Eigen::bfloat16> = "bfloat16";
 
-/// Registers  key/scalar/layout/what  (what is norm/contender or copy/reference). make(operands) is called before
-/// the clock starts and returns what is timed: a function object that reads all of x and writes all of y.
+/// Registers  key/scalar/layout/what  (what is norm/contender or copy/reference). make(operands) is called
+/// before the clock starts and returns what is timed: a function object that reads all of x and writes all
+/// of y.
 template <class Scalar, class Make>
 void add(const place& at, const std::string& what, Make make) {
   const auto run = [at, make](benchmark::State& state) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sums up what the benchmarks measured: tables, a picture, and with --budget the targets and whether they are met."""
+"""Sums up what the benchmarks measured: tables, a picture, and with --budget the targets."""
 
 import argparse
 import os
@@ -12,12 +12,10 @@ COLUMNS = {
     "SimpleNorm": "simple_norm/tensornorm",
     "LayerNorm": "layer_norm/tensornorm",
     "Eigen rows": "rms_norm/eigen_array",
-    "Eigen tensor": "rms_norm/eigen_tensor",
+    "Eigen expr": "rms_norm/eigen_tensor",
     "memcpy": "copy/memcpy",
     "past cache": "copy/non_temporal",
 }
-WIDTH = 110
-TINY = 4096  # bytes: below this a call is told in nanoseconds
 
 
 def print_table(title, header, rows):
@@ -28,7 +26,7 @@ def print_table(title, header, rows):
     print(title)
     for row in [header, *rows]:
         cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
-        print("  ".join(cells).rstrip()[:WIDTH])
+        print("  ".join(cells).rstrip())
     print()
 
 
@@ -37,14 +35,15 @@ def speed_cell(data, name, reference):
     if name not in data:
         return "-"
     ratio = data.ratio(name, reference)
-    plain = f"{data.speed(name):.1f}"
-    return plain if ratio is None or name == reference else f"{plain} ({ratio:.2f})"
+    speed = data.speed(name)
+    plain = f"{speed:.1f}" if speed < 100 else f"{speed:.0f}"
+    return plain if ratio is None or "/copy/" in name else f"{plain} ({ratio:.2f})"
 
 
 def shape_row(data, key, scalar):
-    """A line of the main table: an image is normalized over its channels, everything else in rows."""
+    """A line of the main table."""
     start = f"{key}/{scalar}/"
-    layout = "channels" if f"{start}channels/rms_norm/tensornorm" in data else "rows"
+    layout = data.layout(key, scalar)
     memcpy = f"{start}rows/copy/memcpy"
     places = [f"{start}{'rows' if 'copy/' in what else layout}/{what}" for what in COLUMNS.values()]
     return [data.titles[key], *(speed_cell(data, name, memcpy) for name in places)]
@@ -53,17 +52,26 @@ def shape_row(data, key, scalar):
 def main_tables(data):
     scalars = dict.fromkeys(scalar for key in data.titles for scalar in data.scalars(key))
     for scalar in scalars:
-        keys = [k for k in data.titles if scalar in data.scalars(k) and not is_tiny(data, k, scalar)]
-        title = f"{scalar}, one thread: GB/s, each byte read once and written once (in brackets: of memcpy's speed)"
+        keys = [k for k in data.titles if scalar in data.scalars(k) and not data.is_tiny(k, scalar)]
+        title = f"{scalar}, one thread: GB/s, each byte read once and written once (in brackets: of memcpy)"
         print_table(title, ["shape", *COLUMNS], [shape_row(data, key, scalar) for key in keys])
 
 
-def is_tiny(data, key, scalar):
-    return any(size < TINY for name, size in data.bytes.items() if name.startswith(f"{key}/{scalar}/"))
+def past_cache_table(data):
+    """What is larger than the cache is best compared with a copy that goes past it, too."""
+    rows = []
+    for key in data.titles:
+        if data.is_past_cache(key, "float"):
+            copy = f"{key}/float/rows/copy/non_temporal"
+            contenders = [c for c in COLUMNS.values() if "copy/" not in c]
+            cells = [f"{data.ratio(f'{key}/float/rows/{c}', copy):.2f}" for c in contenders]
+            rows.append([data.titles[key], *cells, f"{data.speed(copy):.1f} GB/s"])
+    header = ["shape", *(label for label, what in COLUMNS.items() if what != "copy/memcpy")]
+    print_table("float, larger than the cache: speed in units of a copy past the cache", header, rows)
 
 
 def variant_table(data):
-    """What layout, alignment and threads change: speeds in units of the same norm in plain rows on one thread."""
+    """What layout, alignment and threads change."""
     norms = ["rms_norm", "simple_norm", "layer_norm"]
     kinds = {
         "column-major": "column_major/{}/tensornorm",
@@ -79,7 +87,7 @@ def variant_table(data):
             if any(ratios):
                 rows.append([title, kind, *("-" if r is None else f"{r:.2f}" for r in ratios)])
     header = ["shape", "against plain rows", "RMSNorm", "SimpleNorm", "LayerNorm"]
-    print_table("float: speed in units of the same norm in contiguous rows on 64 bytes, one thread", header, rows)
+    print_table("float: speed in units of the same norm in plain rows on 64 bytes, one thread", header, rows)
 
 
 def other_lines(data):
@@ -91,8 +99,8 @@ def other_lines(data):
             cells = [speed_cell(data, name + who, memcpy) for who in ("tensornorm", "eigen_array")]
             print(f"GroupNorm of {title}: {cells[0]} GB/s, Eigen {cells[1]}")
         for scalar in data.scalars(key):
-            if is_tiny(data, key, scalar):
-                times = {label: f"{key}/{scalar}/rows/{what}" for label, what in COLUMNS.items()}
+            if data.is_tiny(key, scalar):
+                times = {w: f"{key}/{scalar}/rows/{what}" for w, what in COLUMNS.items() if w != "past cache"}
                 text = ", ".join(f"{w} {data.seconds(n) * 1e9:.0f} ns" for w, n in times.items() if n in data)
                 print(f"{title}, {scalar}: {text}")
     print()
@@ -102,12 +110,11 @@ def report(path, folder, show_targets):
     data = results.load(path)
     print(data.machine(), "\n")
     main_tables(data)
+    past_cache_table(data)
     variant_table(data)
     other_lines(data)
-    print(
-        "Eigen rows: an RMSNorm row by row as Eigen arrays; Eigen tensor: as one expression of the Tensor module;\n"
-        f"both built with the same flags. past cache: a copy with {data.context['non_temporal_copy']}.\n"
-    )
+    print("Eigen rows: RMSNorm row by row as Eigen arrays. Eigen expr: as an expression of the Tensor module.")
+    print(f"Both are built with the same flags. past cache: a copy with {data.context['non_temporal_copy']}.\n")
     if show_targets:
         targets.print_targets(data)
     try:
@@ -123,13 +130,14 @@ def report(path, folder, show_targets):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", help="results.json of a run")
-    parser.add_argument("--budget", action="store_true", help="print the targets alone: target, measured, met or missed")
+    parser.add_argument("--budget", action="store_true", help="print the targets alone: met or missed")
     parser.add_argument("--out", help="folder for the picture; that of the results unless given")
     options = parser.parse_args()
     if options.budget:
         targets.print_targets(results.load(options.results))
     else:
-        report(options.results, options.out or os.path.dirname(os.path.abspath(options.results)), show_targets=False)
+        folder = options.out or os.path.dirname(os.path.abspath(options.results))
+        report(options.results, folder, show_targets=False)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ NOISE = 0.02
 # (what, benchmark, its reference, the least fraction). Shapes that a sweep did not run are left out.
 FRACTIONS = [
     *(
-        (f"{name}, larger than the cache, {shape[13:]}: of a copy past it", f"{shape}/float/rows/{norm}/tensornorm",
-         f"{shape}/float/rows/copy/non_temporal", least)
+        (f"{name}, larger than the cache, {shape[13:]}: of a copy past it",
+         f"{shape}/float/rows/{norm}/tensornorm", f"{shape}/float/rows/copy/non_temporal", least)
         for shape, least in {
             "beyond_cache_16384x1024": 0.90,
             "beyond_cache_65536x1024": 0.90,
@@ -33,7 +33,8 @@ FRACTIONS = [
         ]
     ),
     *(
-        (f"{name}, {what}", f"{shape}/float/{layout}/{norm}/tensornorm", f"{shape}/float/rows/{norm}/tensornorm", 0.80)
+        (f"{name}, {what}", f"{shape}/float/{layout}/{norm}/tensornorm",
+         f"{shape}/float/rows/{norm}/tensornorm", 0.80)
         for what, shape, layout in [
             ("512x1024 on 16 bytes: of 64", "in_cache_512x1024", "rows_on_16_bytes"),
             ("1024x768 on 16 bytes: of 64", "gpt2_small_1024x768", "rows_on_16_bytes"),

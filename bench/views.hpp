@@ -55,10 +55,12 @@ using wide_array = Eigen::Array<wide_t<Scalar>, Eigen::Dynamic, 1>;
 
 template <class Scalar>
 wide_array<Scalar> wide_array_of(const std::vector<Scalar>& values) {
-  return Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(values.data(), static_cast<index>(values.size()))
-      .template cast<wide_t<Scalar>>();
+  using array = Eigen::Array<Scalar, Eigen::Dynamic, 1>;
+  const Eigen::Map<const array> map(values.data(), static_cast<index>(values.size()));
+  return map.template cast<wide_t<Scalar>>();
 }
 
-using image_view = tensor_view<float, 4, Eigen::RowMajor>;
+template <class Scalar>
+using image_view = tensor_view<Scalar, 4, Eigen::RowMajor>;
 
 }  // namespace bench
