@@ -89,14 +89,15 @@ std::vector<Scalar> in_other_order(const std::vector<Scalar>& values, const size
   return result;
 }
 
-/// A weight or bias of exactly the normalized shape, or flat in C order, as the library computes with
-/// it and in the storage order of the input.
+/// A weight or bias of exactly the normalized shape, or flat in C order, in the type that the library
+/// computes with and in the storage order of the input. One that is absent is filled with the value that
+/// changes nothing: tensornorm::none would do, but each way to leave something out is compiled apart.
 template <class Scalar>
 std::vector<Scalar> read_parameter(const char* name, const std::optional<npy::array>& parameter,
-                                   const sizes& normalized, bool fortran_order) {
-  if (!parameter) return {};
-  const bool flat =
-      parameter->shape.size() == 1 && parameter->shape[0] == count_of(normalized.begin(), normalized.end());
+                                   Scalar neutral, const sizes& normalized, bool fortran_order) {
+  const Eigen::Index count = count_of(normalized.begin(), normalized.end());
+  if (!parameter) return std::vector<Scalar>(static_cast<std::size_t>(count), neutral);
+  const bool flat = parameter->shape.size() == 1 && parameter->shape[0] == count;
   if (!flat && parameter->shape != normalized)
     throw misfit(std::string("the ") + name + " has the shape " + npy::shape_text(parameter->shape) +
                  ", and the normalized axes have " + npy::shape_text(normalized));
@@ -123,9 +124,11 @@ norm_report normalize(npy::array& x, const norm_request& request) {
   norm_report report = std::visit(
       [&]<class Scalar>(std::vector<Scalar>& values) {
         using number = tensornorm::accumulator_t<Scalar>;
-        return normalize_values(values, x.fortran_order, axes, request,
-                                read_parameter<number>("weight", request.weight, normalized, x.fortran_order),
-                                read_parameter<number>("bias", request.bias, normalized, x.fortran_order));
+        const auto weight = read_parameter<number>("weight", request.weight, 1, normalized, x.fortran_order);
+        // Of the two zeros only the negative one changes nothing, not even the sign of a zero.
+        const auto bias =
+            read_parameter<number>("bias", request.bias, number(-0.0), normalized, x.fortran_order);
+        return normalize_values(values, x.fortran_order, axes, request, weight, bias);
       },
       x.values);
   report.rows = row_count(axes, request);

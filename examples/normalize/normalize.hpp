@@ -57,7 +57,7 @@ struct three_axes {
 norm_report normalize(npy::array& x, const norm_request& request);
 
 /// The part of normalize() that is compiled for each scalar, in a file of its own. Weight and bias
-/// are in the storage order of x; absent ones are empty.
+/// have an element for each normalized one, in the storage order of x.
 template <class Scalar>
 norm_report normalize_values(std::vector<Scalar>& x, bool fortran_order, const three_axes& axes,
                              const norm_request& request,

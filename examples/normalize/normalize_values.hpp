@@ -7,16 +7,6 @@
 
 namespace tn = tensornorm;
 
-/// Calls action with the parameter as the library wants it: a map, or none.
-template <class Scalar, class Action>
-void with_parameter(const std::vector<Scalar>& values, Action action) {
-  if (values.empty())
-    action(tn::none);
-  else
-    action(Eigen::TensorMap<const Eigen::Tensor<Scalar, 1>>(values.data(),
-                                                            static_cast<Eigen::Index>(values.size())));
-}
-
 /// `correction` of a mean is kept beside it, to twice its precision.
 template <class Scalar>
 spread spread_of(const Eigen::Tensor<Scalar, 1>& values,
@@ -34,27 +24,27 @@ spread spread_of(const Eigen::Tensor<Scalar, 1>& values,
   return result;
 }
 
-template <int Layout, class Scalar, class Parameters>
+template <int Layout, class Scalar, class Number>
 void normalize_tensor(Scalar* data, const three_axes& axes, const norm_request& request,
-                      const Parameters& weight, const Parameters& bias,
-                      tn::statistics<tn::accumulator_t<Scalar>>& saved) {
+                      const std::vector<Number>& weight, const std::vector<Number>& bias,
+                      tn::statistics<Number>& saved) {
+  using parameter = Eigen::TensorMap<const Eigen::Tensor<Number, 1>>;
   Eigen::TensorMap<Eigen::Tensor<Scalar, 3, Layout>> x(data, axes.before, axes.normalized, axes.after);
-  const tn::rms_norm_options<tn::accumulator_t<Scalar>> options{1, request.eps, request.rounding, &saved};
-  with_parameter(weight, [&](const auto& w) {
-    if (request.kind == norm::rms) {
-      x = tn::rms_norm(x, w, options);
-    } else if (request.kind == norm::simple) {
-      x = tn::simple_norm(x, w, options);
-    } else {
-      with_parameter(bias, [&](const auto& b) {
-        if (request.kind == norm::layer)
-          x = tn::layer_norm(
-              x, w, b, {.axes = 1, .eps = request.eps, .correction = request.correction, .save = &saved});
-        else
-          x = tn::group_norm(x, request.groups, w, b, {.eps = request.eps, .save = &saved});
-      });
-    }
-  });
+  const parameter w(weight.data(), axes.normalized), b(bias.data(), axes.normalized);
+  const double eps = request.eps;
+  switch (request.kind) {
+    case norm::rms:
+      x = tn::rms_norm(x, w, {.axes = 1, .eps = eps, .rounding = request.rounding, .save = &saved});
+      break;
+    case norm::simple:
+      x = tn::simple_norm(x, w, {.axes = 1, .eps = eps, .rounding = request.rounding, .save = &saved});
+      break;
+    case norm::layer:
+      x = tn::layer_norm(x, w, b, {.axes = 1, .eps = eps, .correction = request.correction, .save = &saved});
+      break;
+    case norm::group:
+      x = tn::group_norm(x, request.groups, w, b, {.eps = eps, .save = &saved});
+  }
 }
 
 template <class Scalar>
