@@ -1,4 +1,5 @@
-// Every public function for data of type SCALAR and weights of type WEIGHT. Only compiled, to hear what the compiler says.
+// Every public function for data of type SCALAR and weights of type WEIGHT. Only compiled, to hear what
+// the compiler says.
 #define EIGEN_USE_THREADS
 #include <tensornorm/tensornorm.hpp>
 

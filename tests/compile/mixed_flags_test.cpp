@@ -1,6 +1,6 @@
-// Two units with different flags, linked into one program, agree: to the bit if the program is called with
-// "same_bits" (both units use fused multiply-add), else within the error bounds of both, which are 8 epsilon of
-// the largest result of the row.
+// Two units with different flags, linked into one program, agree: to the bit if the program is called
+// with "same_bits" (both units use fused multiply-add), else within the error bounds of both, which are
+// 8 epsilon of the largest result of the row.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

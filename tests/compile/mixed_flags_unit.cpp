@@ -9,7 +9,9 @@ void UNIT(const float* x_data, const float* weight_data, const float* bias_data,
   using matrix = Eigen::Tensor<float, 2, Eigen::RowMajor>;
   const Eigen::TensorMap<const matrix> x(x_data, rows, size);
   const Eigen::TensorMap<const Eigen::Tensor<float, 1>> weight(weight_data, size), bias(bias_data, size);
-  const auto y = [y_data](int norm) { return Eigen::TensorMap<matrix>(y_data + norm * rows * size, rows, size); };
+  const auto y = [y_data](int norm) {
+    return Eigen::TensorMap<matrix>(y_data + norm * rows * size, rows, size);
+  };
 
   y(0) = tn::rms_norm(x, weight);
   y(1) = tn::simple_norm(x, weight);

@@ -1,7 +1,7 @@
 # cmake -DINCLUDE_DIR=... -DHEADERS=a.hpp|b.hpp|... -P order.cmake
 #
 # Checks that HEADERS, written bottom layer first, is every header of INCLUDE_DIR; that a header includes
-# only headers above it in the list; that Eigen is included in the top layers only; and that no header is long.
+# only headers above it in the list; that Eigen is included in the top layers only; and that none is long.
 cmake_minimum_required(VERSION 3.25)
 
 set(layers config simd view reduce norm attention eigen nn tensornorm)
