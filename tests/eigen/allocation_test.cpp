@@ -1,11 +1,11 @@
 // y = norm(x, ...) allocates nothing: no temporary, no copy of x or of a parameter, no workspace.
+#include "../support/allocations.hpp"
+
 #include <gtest/gtest.h>
+#include <tensornorm/tensornorm.hpp>
 
 #include <memory>
-#include <tensornorm/tensornorm.hpp>
 #include <vector>
-
-#include "../support/allocations.hpp"
 
 namespace tensornorm_test {
 namespace {
