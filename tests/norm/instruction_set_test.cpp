@@ -143,6 +143,37 @@ results all_results() {
   return all;
 }
 
+template <class T>
+void expect_the_same_bits_at_every_level() {
+  using tn::kernel::isa_level;
+  for (const formula& f : three_norms())
+    for (const row_block& block : blocks()) {
+      SCOPED_TRACE(testing::Message() << name_of(f.kind) << " " << scalar_names::GetName<T>(0) << " " << block);
+      const auto x = make<T>(plain, block.count(), block.length(), 115);
+      const auto weight = normal<T>(block.length(), 116, 1, 0.5);
+      const auto bias = f.kind == norm::layer ? normal<T>(block.length(), 117) : std::vector<T>();
+      const reference expected = expected_rows(f, block, x, weight, bias);
+      std::vector<T> first;
+      for (const isa_level level : {isa_level::baseline, isa_level::avx2, isa_level::avx512}) {
+        if (level > tn::kernel::best_isa()) continue;
+        std::vector<T> y(x.size(), quiet_nan<T>());
+        normalize_rows_at<T>(level, f, block,
+                             {x.data(), y.data(), weight.data(), bias.empty() ? nullptr : bias.data()});
+        EXPECT_TRUE(within_bounds(y, expected)) << tn::kernel::name(level);
+        if (level == isa_level::baseline && !tn::kernel::baseline::has_fma) continue;
+        if (first.empty()) first = y;
+        EXPECT_TRUE(same_bits(y, first)) << tn::kernel::name(level);
+      }
+    }
+}
+
+TEST(instruction_sets, of_this_machine_agree_to_the_bit_where_they_have_fused_multiply_add) {
+  expect_the_same_bits_at_every_level<float>();
+  expect_the_same_bits_at_every_level<double>();
+  expect_the_same_bits_at_every_level<Eigen::half>();
+  expect_the_same_bits_at_every_level<Eigen::bfloat16>();
+}
+
 TEST(instruction_sets, reproduce_the_committed_bits_with_fused_multiply_add_and_keep_the_bounds_without) {
   const results all = all_results();
   if (const char* path = std::getenv("TENSORNORM_WRITE_HASHES")) {

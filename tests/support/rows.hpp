@@ -2,9 +2,9 @@
 // scalar (rows_<scalar>.cpp) and linked by every test.
 #pragma once
 
-#include <tensornorm/tensornorm.hpp>
 #include <vector>
 
+#include "kernels.hpp"
 #include "oracle.hpp"
 
 namespace tensornorm_test {
@@ -49,7 +49,12 @@ template <class T, class W = T>
 void normalize_rows(const formula& f, const row_block& block, const row_memory<T, W>& memory,
                     const call_options& options = {}, const Eigen::ThreadPoolDevice* pool = nullptr);
 
-/// The same into a new vector, which was full of NaN before.
+/// The same call on the kernels, at an instruction set that the machine has.
+template <class T>
+void normalize_rows_at(tn::kernel::isa_level level, const formula& f, const row_block& block,
+                       const row_memory<T>& memory);
+
+/// normalize_rows into a new vector, which was full of NaN before.
 template <class T, class W = T>
 std::vector<T> normalized(const formula& f, const row_block& block, const std::vector<T>& x,
                           const std::vector<W>& weight = {}, const std::vector<W>& bias = {},

@@ -1,11 +1,3 @@
+#define TENSORNORM_TEST_SCALAR Eigen::bfloat16
+#define TENSORNORM_TEST_WIDER float
 #include "rows_impl.hpp"
-
-namespace tensornorm_test {
-
-template void normalize_rows(const formula&, const row_block&,
-                             const row_memory<Eigen::bfloat16, Eigen::bfloat16>&, const call_options&,
-                             const Eigen::ThreadPoolDevice*);
-template void normalize_rows(const formula&, const row_block&, const row_memory<Eigen::bfloat16, float>&,
-                             const call_options&, const Eigen::ThreadPoolDevice*);
-
-}  // namespace tensornorm_test

@@ -1,10 +1,3 @@
+#define TENSORNORM_TEST_SCALAR float
+#define TENSORNORM_TEST_WIDER double
 #include "rows_impl.hpp"
-
-namespace tensornorm_test {
-
-template void normalize_rows(const formula&, const row_block&, const row_memory<float, float>&,
-                             const call_options&, const Eigen::ThreadPoolDevice*);
-template void normalize_rows(const formula&, const row_block&, const row_memory<float, double>&,
-                             const call_options&, const Eigen::ThreadPoolDevice*);
-
-}  // namespace tensornorm_test

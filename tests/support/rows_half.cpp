@@ -1,10 +1,3 @@
+#define TENSORNORM_TEST_SCALAR Eigen::half
+#define TENSORNORM_TEST_WIDER float
 #include "rows_impl.hpp"
-
-namespace tensornorm_test {
-
-template void normalize_rows(const formula&, const row_block&, const row_memory<Eigen::half, Eigen::half>&,
-                             const call_options&, const Eigen::ThreadPoolDevice*);
-template void normalize_rows(const formula&, const row_block&, const row_memory<Eigen::half, float>&,
-                             const call_options&, const Eigen::ThreadPoolDevice*);
-
-}  // namespace tensornorm_test
