@@ -166,7 +166,7 @@ TEST_F(tensors, save_statistics_in_the_storage_order_of_x_without_the_normalized
   const Eigen::TensorMap<col_major_tensor<float, 2>> col_mean(by_col.mean.data(), 3, 6);
   for (Eigen::Index n = 0; n < 3; ++n)
     for (Eigen::Index w = 0; w < 6; ++w) {
-      const auto mean = static_cast<double>(expected.mean[static_cast<std::size_t>(n * 6 + w)]);
+      const auto mean = static_cast<double>(expected.mean[static_cast<std::size_t>(n * 6 + w)].high);
       EXPECT_NEAR(row_mean(n, w), mean, 1e-6);
       EXPECT_NEAR(col_mean(n, w), mean, 1e-6);
     }

@@ -148,7 +148,8 @@ void expect_the_same_bits_at_every_level() {
   using tn::kernel::isa_level;
   for (const formula& f : three_norms())
     for (const row_block& block : blocks()) {
-      SCOPED_TRACE(testing::Message() << name_of(f.kind) << " " << scalar_names::GetName<T>(0) << " " << block);
+      SCOPED_TRACE(testing::Message()
+                   << name_of(f.kind) << " " << scalar_names::GetName<T>(0) << " " << block);
       const auto x = make<T>(plain, block.count(), block.length(), 115);
       const auto weight = normal<T>(block.length(), 116, 1, 0.5);
       const auto bias = f.kind == norm::layer ? normal<T>(block.length(), 117) : std::vector<T>();

@@ -23,10 +23,19 @@ struct formula {
   int correction = 0;
 };
 
+/// A mean in two words: where a row of doubles lies a million deviations from zero, the rounding of a
+/// single long double would be the largest error of the reference.
+struct exact_mean {
+  real high = 0;
+  real low = 0;
+
+  real distance_to(real value) const { return (value - high) - low; }
+};
+
 /// A normalized row, before any rounding. mean is zero for rms_norm.
 struct row_reference {
   std::vector<real> y;
-  real mean = 0;
+  exact_mean mean;
   real rstd = 0;
 };
 
@@ -52,6 +61,8 @@ real sum_over(std::size_t count, const Terms& term) {
   return sum.value();
 }
 
+inline real square(real value) { return value * value; }
+
 /// y = x r w, or (x - mean) r w + b. An empty weight is ones, an empty bias zeros.
 inline row_reference reference_row(const formula& f, const std::vector<real>& x,
                                    const std::vector<real>& weight, const std::vector<real>& bias) {
@@ -63,13 +74,14 @@ inline row_reference reference_row(const formula& f, const std::vector<real>& x,
   if (f.kind == norm::rms) {
     scatter = sum_over(n, [&](std::size_t i) { return x[i] * x[i]; });
   } else {
-    row.mean = sum_over(n, [&](std::size_t i) { return x[i]; }) / count;
-    scatter = sum_over(n, [&](std::size_t i) { return (x[i] - row.mean) * (x[i] - row.mean); });
+    row.mean.high = sum_over(n, [&](std::size_t i) { return x[i]; }) / count;
+    row.mean.low = sum_over(n, [&](std::size_t i) { return x[i] - row.mean.high; }) / count;
+    scatter = sum_over(n, [&](std::size_t i) { return square(row.mean.distance_to(x[i])); });
     divisor = f.kind == norm::simple ? count - 1 : count - f.correction;
   }
   row.rstd = 1 / std::sqrt(scatter / divisor + static_cast<real>(f.eps));
   for (std::size_t i = 0; i < n; ++i) {
-    const real centred = f.kind == norm::layer ? x[i] - row.mean : x[i];
+    const real centred = f.kind == norm::layer ? row.mean.distance_to(x[i]) : x[i];
     const real scaled = centred * row.rstd * (weight.empty() ? 1 : weight[i]);
     row.y.push_back(scaled + (bias.empty() ? 0 : bias[i]));
   }
@@ -131,12 +143,12 @@ inline row_map rows_over_groups(const extents& size, std::ptrdiff_t groups) {
   return map;
 }
 
-/// A normalized tensor in logical order, with what each element's row needs for its error bound.
+/// A normalized tensor in logical order, with what its error bound depends on.
 struct reference {
   std::vector<real> y;
-  std::vector<real> bias;      // of each element, zero where there is none
-  std::vector<real> row_peak;  // the largest |y| of the element's row
-  std::vector<real> mean;      // of each row, in logical order
+  std::vector<real> row_peak;    // the largest |y| of the element's row
+  bool centred = false;          // whether y is a difference or a sum, which may cancel
+  std::vector<exact_mean> mean;  // of each row, in logical order
   std::vector<real> rstd;
 };
 
@@ -146,8 +158,8 @@ inline reference reference_norm(const formula& f, const row_map& map, const std:
   std::vector<std::vector<std::size_t>> members(map.rows);
   for (std::size_t element = 0; element < x.size(); ++element) members[map.row[element]].push_back(element);
   reference result;
+  result.centred = f.kind == norm::layer;
   result.y.resize(x.size());
-  result.bias.resize(x.size(), 0);
   result.row_peak.resize(x.size());
   for (const std::vector<std::size_t>& elements : members) {
     std::vector<real> row_x, row_weight, row_bias;
@@ -162,7 +174,6 @@ inline reference reference_norm(const formula& f, const row_map& map, const std:
     for (std::size_t i = 0; i < elements.size(); ++i) {
       result.y[elements[i]] = row.y[i];
       result.row_peak[elements[i]] = peak;
-      if (!bias.empty()) result.bias[elements[i]] = row_bias[i];
     }
     result.mean.push_back(row.mean);
     result.rstd.push_back(row.rstd);
