@@ -35,7 +35,7 @@ TEST(the_counter, sees_the_copy_of_an_expression) {
 /// Every norm of a tensor along an axis, written into y.
 template <class Tensor>
 void expect_no_allocation(Tensor& y, const Tensor& x, int axis) {
-  const Eigen::Index n = x.dimension(axis);
+  const Eigen::Index n = x.dimensions()[static_cast<std::size_t>(axis)];
   Eigen::Tensor<float, 1> weight(n), bias(n);
   weight.setConstant(2);
   bias.setConstant(1);

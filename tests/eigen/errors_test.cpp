@@ -164,7 +164,7 @@ struct overlaps : errors {
 
 TEST_F(overlaps, of_x_and_y_in_part) {
   constexpr const char* text = "rms_norm: y overlaps x in part; they may be the same memory or apart";
-  for (const std::size_t offset : {1, 20, 39}) {
+  for (const std::size_t offset : {1u, 20u, 39u}) {
     expect_untouched(text, [&] { map(offset) = tn::rms_norm(map(0), {.save = &saved}); });
     expect_untouched(text, [&] { map(0) = tn::rms_norm(map(offset), {.save = &saved}); });
   }

@@ -71,10 +71,9 @@ TYPED_TEST(accuracy, matches_the_long_double_reference_across_an_inner_axis) {
 }
 
 TYPED_TEST(accuracy, matches_the_long_double_reference_on_a_row_of_a_million_elements) {
-  for (const formula& f : three_norms()) {
-    this->template check<TypeParam>(f, {1, 1000003, 1}, everyday_data[0], true, f.kind == norm::layer, 5);
-    this->template check<TypeParam>(f, {1, 1000003, 1}, everyday_data[1], false, false, 6);
-  }
+  for (const formula& f : three_norms())
+    this->template check<TypeParam>(f, {1, 1000003, 1}, everyday_data[f.kind == norm::rms ? 0 : 1], true,
+                                    f.kind == norm::layer, 5);
 }
 
 TYPED_TEST(accuracy, matches_the_long_double_reference_on_long_rows_across_an_inner_axis) {

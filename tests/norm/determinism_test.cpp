@@ -58,13 +58,13 @@ TYPED_TEST(the_same_bits, for_any_batch_size_and_any_position_in_the_batch) {
   for (const std::ptrdiff_t length : {2, 3, 5, 8, 16, 31, 63, 64, 65, 100, 128, 193, 1025, 5000})
     for (const formula& f : three_norms()) {
       const auto call = this->make_example(f, {33, length, 1});
-      const auto n = static_cast<std::size_t>(length);
-      for (const std::size_t rows : {1, 2, 3, 4, 5, 8, 13})
-        for (std::size_t first = 0; first + rows <= 33; first += rows) {
-          const std::vector<T> x(call.x.begin() + first * n, call.x.begin() + (first + rows) * n);
-          const std::vector<T> expected(call.y.begin() + first * n, call.y.begin() + (first + rows) * n);
-          const auto y =
-              normalized(f, {static_cast<std::ptrdiff_t>(rows), length, 1}, x, call.weight, call.bias);
+      for (const std::ptrdiff_t rows : {1, 2, 3, 4, 5, 8, 13})
+        for (std::ptrdiff_t first = 0; first + rows <= 33; first += rows) {
+          const auto part = [&](const std::vector<T>& all) {
+            return std::vector<T>(all.begin() + first * length, all.begin() + (first + rows) * length);
+          };
+          const std::vector<T> expected = part(call.y);
+          const auto y = normalized(f, {rows, length, 1}, part(call.x), call.weight, call.bias);
           EXPECT_TRUE(same_bits(y, expected)) << name_of(f.kind) << " of " << rows << " rows of " << length;
         }
     }
@@ -118,7 +118,7 @@ TYPED_TEST(the_same_bits, in_place) {
         row_block{3, 70, 19}, row_block{1, 70001, 3}, row_block{1, 5, 130}})
     for (const formula& f : three_norms()) {
       const auto call = this->make_example(f, block);
-      for (const std::size_t offset : {0, 3}) {
+      for (const std::size_t offset : {0u, 3u}) {
         canary_buffer<T> x(call.x, offset);
         normalize_rows<T>(f, block, call.memory(x.data(), x.data()));
         EXPECT_TRUE(same_bits(x.values(), call.y)) << name_of(f.kind) << " of " << block;

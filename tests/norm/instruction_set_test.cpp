@@ -36,10 +36,10 @@ const std::vector<row_block>& blocks() {
 /// Hashes of results by name, and whether each result kept its bound.
 class results {
  public:
-  template <class T>
-  void add(const std::string& name, const std::vector<T>& y) {
+  template <class... Values>
+  void add(const std::string& name, const Values&... values) {
     bit_hash hash;
-    hash.add(y);
+    (hash.add(values), ...);
     hashes_[name] = hash.value();
   }
 
@@ -83,10 +83,7 @@ void add_rows(results& all, const std::string& kind, const formula& f, const row
   tn::statistics<tn::accumulator_t<T>> saved;
   normalize_rows<T, W>(
       f, block, {x.data(), y.data(), weight.data(), bias.empty() ? nullptr : bias.data(), &saved}, options);
-  all.add(name.str(), y);
-  all.add(name.str() + " mean", elements_of(saved.mean));
-  all.add(name.str() + " mean_residual", elements_of(saved.mean_residual));
-  all.add(name.str() + " rstd", elements_of(saved.rstd));
+  all.add(name.str(), y, elements_of(saved.mean), elements_of(saved.mean_residual), elements_of(saved.rstd));
   if (options.weight_is_offset || options.rounding == tn::rounding::before_weight) return;
   EXPECT_TRUE(within_bounds(y, expected_rows<T, W>(f, block, x, weight, bias))) << name.str();
 }

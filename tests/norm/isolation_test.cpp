@@ -62,7 +62,7 @@ TYPED_TEST(isolation, an_infinity_stays_in_its_row) {
 }
 
 TYPED_TEST(isolation, permuting_rows_permutes_the_result) {
-  for (const std::size_t length : {3, 64, 70, 1030}) {
+  for (const std::size_t length : {3u, 64u, 70u, 1030u}) {
     const std::size_t rows = 9;
     const row_block block{static_cast<std::ptrdiff_t>(rows), static_cast<std::ptrdiff_t>(length), 1};
     const auto x = normal<TypeParam>(block.count(), 22);

@@ -66,7 +66,7 @@ TYPED_TEST(memory, canaries_beside_y_survive_and_every_nan_in_y_is_written_over)
   using T = TypeParam;
   this->for_each_call([&](const formula& f, const row_block& block, const std::vector<T>& x,
                           const std::vector<T>& weight, const std::vector<T>& bias) {
-    for (const std::size_t offset : {0, 1, 3}) {
+    for (const std::size_t offset : {0u, 1u, 3u}) {
       canary_buffer<T> y(x.size(), offset);
       normalize_rows<T>(f, block, {x.data(), y.data(), weight.data(), bias.empty() ? nullptr : bias.data()});
       EXPECT_TRUE(y.intact());

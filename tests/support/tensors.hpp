@@ -19,7 +19,8 @@ using indices_of = std::array<Eigen::Index, static_cast<std::size_t>(Tensor::Num
 template <class Tensor>
 extents extents_of(const Tensor& tensor) {
   extents size;
-  for (int axis = 0; axis < Tensor::NumDimensions; ++axis) size.push_back(tensor.dimension(axis));
+  const auto rank = static_cast<std::size_t>(Tensor::NumDimensions);
+  for (std::size_t axis = 0; axis < rank; ++axis) size.push_back(tensor.dimensions()[axis]);
   return size;
 }
 
