@@ -77,8 +77,8 @@ void add_contenders(const place& at, const View& view) {
 /// On a pool of two threads. The expression of arrays takes no device.
 template <class Norm, class Scalar, class View>
 void add_two_threads(const place& at, const View& view) {
-  add_tensornorm<Norm, Scalar>(at, view, "/2_threads", two_threads());
-  add_eigen_tensor<Norm, Scalar>(at, view, "/2_threads", two_threads());
+  add_tensornorm<Norm, Scalar>(at, view, two_threads_suffix, two_threads());
+  add_eigen_tensor<Norm, Scalar>(at, view, two_threads_suffix, two_threads());
 }
 
 template <class Norm, class Scalar>

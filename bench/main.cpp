@@ -1,5 +1,5 @@
 // The program of one scalar type:  tensornorm_bench_float [--sweep=quick|full] [options of Google Benchmark]
-#include <cstring>
+#include <exception>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -57,7 +57,7 @@ bench::sweep take_sweep(int& argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const bench::sweep wanted = take_sweep(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
@@ -71,5 +71,8 @@ int main(int argc, char** argv) {
   benchmark::Shutdown();
   if (matched > 0) return 0;
   std::cerr << "no benchmark matches the filter\n";
+  return 1;
+} catch (const std::exception& error) {
+  std::cerr << error.what() << '\n';
   return 1;
 }

@@ -9,6 +9,7 @@ import json
 import statistics
 
 SUFFIX = "/real_time"
+TWO_THREADS = "/2_threads"
 
 # Bytes read and written: from here on few caches hold them, and streaming stores pay.
 PAST_CACHE = 96e6
@@ -21,27 +22,30 @@ def plain_name(name):
 
 
 class Results:
-    """The repetitions of every benchmark, in seconds for one pass over the data."""
+    """The repetitions of every benchmark, in seconds for one pass over the data: of processor time where it
+    ran on one thread, and else of the clock on the wall."""
 
     def __init__(self, report):
         self.context = report["context"]
         self.titles = {}  # by shape, in the order measured
-        self.times = {}  # by name, one for each repetition
+        self.processor = {}  # by name, one for each repetition
+        self.wall = {}
         self.bytes = {}  # by name, read once and written once
         for run in report["benchmarks"]:
             if run.get("run_type") == "aggregate":
                 continue
             name = plain_name(run["run_name"])
             self.titles.setdefault(name.split("/")[0], run["label"])
-            seconds = run["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}[run["time_unit"]]
-            self.times.setdefault(name, []).append(seconds)
+            unit = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}[run["time_unit"]]
+            self.processor.setdefault(name, []).append(run["cpu_time"] * unit)
+            self.wall.setdefault(name, []).append(run["real_time"] * unit)
             self.bytes[name] = run["bytes"]
 
     def __contains__(self, name):
-        return name in self.times
+        return name in self.wall
 
     def seconds(self, name):
-        return statistics.median(self.times[name])
+        return statistics.median((self.wall if name.endswith(TWO_THREADS) else self.processor)[name])
 
     def speed(self, name):
         """GB/s."""
@@ -52,12 +56,14 @@ class Results:
         were interleaved, so that a noisy moment meets both. None if one of them was not measured."""
         if name not in self or reference not in self:
             return None
-        pairs = zip(self.times[name], self.times[reference])
+        threads = any(n.endswith(TWO_THREADS) for n in (name, reference))
+        times = self.wall if threads else self.processor
+        pairs = zip(times[name], times[reference])
         return statistics.median(r / t for t, r in pairs) * self.bytes[name] / self.bytes[reference]
 
     def scalars(self, key):
         """The scalar types in which a shape was measured."""
-        return list(dict.fromkeys(name.split("/")[1] for name in self.times if name.startswith(key + "/")))
+        return list(dict.fromkeys(name.split("/")[1] for name in self.wall if name.startswith(key + "/")))
 
     def layout(self, key, scalar):
         """What stands for a shape: an image is normalized over its channels, everything else in rows."""

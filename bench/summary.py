@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import sys
 
 import results
 import targets
@@ -102,7 +103,7 @@ def other_lines(data):
             if data.is_tiny(key, scalar):
                 times = {w: f"{key}/{scalar}/rows/{what}" for w, what in COLUMNS.items() if w != "past cache"}
                 text = ", ".join(f"{w} {data.seconds(n) * 1e9:.0f} ns" for w, n in times.items() if n in data)
-                print(f"{title}, {scalar}: {text}")
+                print(f"{title}, {scalar}:\n  {text}")
     print()
 
 
@@ -113,14 +114,14 @@ def report(path, folder, show_targets):
     past_cache_table(data)
     variant_table(data)
     other_lines(data)
-    print("Eigen rows: RMSNorm row by row as Eigen arrays. Eigen expr: as an expression of the Tensor module.")
-    print(f"Both are built with the same flags. past cache: a copy with {data.context['non_temporal_copy']}.\n")
+    print("Eigen rows: RMSNorm row by row as arrays. Eigen expr: RMSNorm as an expression of Eigen tensors.")
+    print(f"Both have the same flags. past cache: a copy with {data.context['non_temporal_copy']}.\n")
     if show_targets:
         targets.print_targets(data)
     try:
         import picture
     except ModuleNotFoundError as missing:
-        print(f"no picture: {missing.name} is missing (apt-get install python3-matplotlib)")
+        print(f"no picture: {sys.executable} has no {missing.name} (apt-get install python3-matplotlib)")
     else:
         for drawn in picture.draw(data, folder):
             print(f"picture: {drawn}")

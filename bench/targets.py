@@ -66,7 +66,7 @@ def verdict(met):
 def slowest_rms_norm(data):
     """The place where RMSNorm comes out worst against LayerNorm: (speed in units of LayerNorm, name)."""
     found = []
-    for name in data.times:
+    for name in data.wall:
         if "/rms_norm/tensornorm" in name:
             found.append((data.ratio(name, name.replace("rms_norm", "layer_norm")), name))
     return min((ratio, name) for ratio, name in found if ratio is not None) if found else None
@@ -88,5 +88,5 @@ def print_targets(data):
             rows.append((what, f"<= {most} ns", f"{nanoseconds:.0f} ns", verdict(nanoseconds <= most)))
     print(f"targets on {data.machine()}")
     for row in [("", "target", "measured", ""), *rows]:
-        print(f"{row[0]:84} {row[1]:>9} {row[2]:>9} {row[3]:>6}".rstrip())
+        print(f"{row[0]:82} {row[1]:>9} {row[2]:>9} {row[3]:>6}".rstrip())
     print()
