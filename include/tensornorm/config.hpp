@@ -28,16 +28,20 @@
 #define TENSORNORM_INLINE inline __attribute__((always_inline))
 #define TENSORNORM_INLINE_LAMBDA __attribute__((always_inline))
 #define TENSORNORM_NOINLINE __attribute__((noinline))
-#define TENSORNORM_UNROLL _Pragma("GCC unroll 64")
 #elif defined(_MSC_VER)
 #define TENSORNORM_INLINE __forceinline
 #define TENSORNORM_INLINE_LAMBDA
 #define TENSORNORM_NOINLINE __declspec(noinline)
-#define TENSORNORM_UNROLL
 #else
 #define TENSORNORM_INLINE inline
 #define TENSORNORM_INLINE_LAMBDA
 #define TENSORNORM_NOINLINE
+#endif
+
+// Loops over registers unroll fully; over the arrays that stand for them they need not.
+#if TENSORNORM_GNU_VECTORS
+#define TENSORNORM_UNROLL _Pragma("GCC unroll 64")
+#else
 #define TENSORNORM_UNROLL
 #endif
 
@@ -50,25 +54,31 @@
 #define TENSORNORM_VECTORS_END
 #endif
 
+// The width of the registers that the flags of the translation unit allow.
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define TENSORNORM_BASELINE_BYTES 64
+#elif defined(__AVX2__)
+#define TENSORNORM_BASELINE_BYTES 32
+#else
+#define TENSORNORM_BASELINE_BYTES 16
+#endif
+
 // The ABI namespace: code compiled with other -m flags, another version or another vector form has
 // other names, so that translation units which differ in these link into one program safely.
 #if !TENSORNORM_GNU_VECTORS
-#define TENSORNORM_ABI v0_1_0_array
-#elif defined(__AVX512F__)
-#define TENSORNORM_ABI v0_1_0_avx512
-#elif defined(__AVX2__) && defined(__FMA__)
-#define TENSORNORM_ABI v0_1_0_avx2_fma
-#elif defined(__AVX__) && defined(__FMA__)
-#define TENSORNORM_ABI v0_1_0_avx_fma
-#elif defined(__AVX2__)
-#define TENSORNORM_ABI v0_1_0_avx2
-#elif defined(__AVX__)
-#define TENSORNORM_ABI v0_1_0_avx
-#elif defined(__SSE4_1__)
-#define TENSORNORM_ABI v0_1_0_sse4
+#define TENSORNORM_ABI_VECTORS array
+#elif defined(__FMA__) && defined(__F16C__)
+#define TENSORNORM_ABI_VECTORS fma_f16c
+#elif defined(__FMA__)
+#define TENSORNORM_ABI_VECTORS fma
+#elif defined(__F16C__)
+#define TENSORNORM_ABI_VECTORS f16c
 #else
-#define TENSORNORM_ABI v0_1_0_generic
+#define TENSORNORM_ABI_VECTORS gnu
 #endif
+#define TENSORNORM_JOIN_NAME(version, bytes, vectors) version##_##bytes##_##vectors
+#define TENSORNORM_JOIN(version, bytes, vectors) TENSORNORM_JOIN_NAME(version, bytes, vectors)
+#define TENSORNORM_ABI TENSORNORM_JOIN(v0_1_0, TENSORNORM_BASELINE_BYTES, TENSORNORM_ABI_VECTORS)
 
-/// Normalization and attention kernels over Eigen tensors.
+/// Normalization kernels over Eigen tensors.
 namespace tensornorm::inline TENSORNORM_ABI {}

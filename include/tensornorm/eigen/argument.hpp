@@ -105,8 +105,7 @@ template <any_tensor X>
 shape_of_t<X> shape_of(const X& x) {
   shape_of_t<X> s;
   const auto fill = [&s](const auto& dimensions) {
-    for (int axis = 0; axis < rank_of<X>; ++axis)
-      s.size[static_cast<std::size_t>(axis)] = static_cast<index>(dimensions[axis]);
+    for (std::size_t axis = 0; axis < s.size.size(); ++axis) s.size[axis] = static_cast<index>(dimensions[axis]);
   };
   if constexpr (plain_tensor<X>) {
     fill(x.dimensions());

@@ -14,7 +14,10 @@ namespace tensornorm::inline TENSORNORM_ABI::detail {
 /// "2x4x5"; a rank of zero is a "scalar".
 inline std::string shape_text(std::span<const std::ptrdiff_t> size) {
   std::string text;
-  for (std::ptrdiff_t n : size) text += (text.empty() ? "" : "x") + std::to_string(n);
+  for (std::ptrdiff_t n : size) {
+    if (!text.empty()) text += 'x';
+    text += std::to_string(n);
+  }
   return text.empty() ? "scalar" : text;
 }
 

@@ -103,8 +103,10 @@ struct tensor_norm {
 
   template <class X>
   auto dimensions(const X&) const {
-    Eigen::DSizes<Eigen::Index, Call::rank> result;
-    for (int axis = 0; axis < Call::rank; ++axis) result[axis] = call.x_shape.size[static_cast<std::size_t>(axis)];
+    using Index = typename X::Index;
+    Eigen::DSizes<Index, Call::rank> result;
+    for (std::size_t axis = 0; axis < call.x_shape.size.size(); ++axis)
+      result[axis] = static_cast<Index>(call.x_shape.size[axis]);
     return result;
   }
 

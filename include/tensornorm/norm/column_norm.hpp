@@ -1,7 +1,7 @@
 // The kernel for rows that lie across memory.
 #pragma once
 
-#include "columns.hpp"
+#include "column_scan.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
@@ -20,10 +20,9 @@ struct column_norm_rescaled {
     for (index done = 0; done < count; done += width) {
       const int lanes = static_cast<int>(count - done < width ? count - done : width);
       auto scan = tiles::template scan<1, true>(p, outer, column + done, lanes);
-      auto constants = constants_of<Formula>(scan, p);
-      scan.scale = scales_of(scan, constants.variance, p);
-      constants = constants_of<Formula>(scan, p);
-      tiles::write(scan, p, outer, column + done, constants);
+      rescaled<Formula>(scan, p, [&](const auto& constants) TENSORNORM_INLINE_LAMBDA {
+        tiles::write(scan, p, outer, column + done, constants);
+      });
     }
   }
 };

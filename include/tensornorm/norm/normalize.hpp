@@ -2,7 +2,7 @@
 #pragma once
 
 #include "column_norm.hpp"
-#include "contiguous_norm.hpp"
+#include "row_norm.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
@@ -41,7 +41,7 @@ void normalize(const P& p, index first, index last, isa_level level = active_isa
   if (takes_columns(p))
     dispatch_at<column_norm<Formula>>(level, side_by_side(p), first, last);
   else
-    dispatch_at<contiguous_norm<Formula>>(level, p, first, last);
+    dispatch_at<row_norm<Formula>>(level, p, first, last);
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

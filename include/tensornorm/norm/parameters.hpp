@@ -9,58 +9,64 @@ TENSORNORM_VECTORS_BEGIN
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 /// Which parameters a call has, known when the loop is compiled.
+template <class T, bool HasWeight, bool HasBias, bool RoundFirst>
+struct affine_step {
+  using compute = compute_t<T>;
+
+  /// normalized * w + b, as far as there are a weight and a bias.
+  template <class L>
+  static TENSORNORM_INLINE L apply(const L& normalized, const L& w, const L& b) {
+    L y = normalized;
+    if constexpr (RoundFirst) y = round_to<T>(y);
+    if constexpr (HasWeight && HasBias)
+      return fma(y, w, b);
+    else if constexpr (HasWeight)
+      return y * w;
+    else if constexpr (HasBias)
+      return y + b;
+    else
+      return y;
+  }
+};
+
+/// The step for elements that share their parameters.
+template <class Step>
+struct shared_affine {
+  typename Step::compute weight;
+  typename Step::compute bias;
+
+  template <class L>
+  TENSORNORM_INLINE L operator()(const L& normalized) const {
+    return Step::apply(normalized, L::splat(weight), L::splat(bias));
+  }
+};
+
+/// The step for elements that each have their own.
 template <class T, class W, class B, bool HasWeight, bool HasBias, bool RoundFirst>
 struct affine {
-  using compute = compute_t<T>;
+  using step = affine_step<T, HasWeight, HasBias, RoundFirst>;
+  using compute = typename step::compute;
 
   const W* weight;
   const B* bias;
   compute weight_offset;  // 1 for weights stored minus one, else -0, which changes no number
 
-  /// The parameters from element `first` on.
-  TENSORNORM_INLINE affine from(index first) const {
-    return {HasWeight ? weight + first : weight, HasBias ? bias + first : bias, weight_offset};
-  }
-
-  /// The result for elements i, i + 1, ...; each lane has its own parameters.
+  /// The results for elements i, i + 1, ...
   template <class V>
   TENSORNORM_INLINE V operator()(const V& normalized, index i) const {
-    V y = rounded(normalized);
-    if constexpr (HasWeight) {
-      const V w = load<V>(weight + i) + V::splat(weight_offset);
-      if constexpr (HasBias)
-        y = fma(y, w, load<V>(bias + i));
-      else
-        y = y * w;
-    } else if constexpr (HasBias) {
-      y = y + load<V>(bias + i);
-    }
-    return y;
+    V w = V::splat(1);
+    V b = V::splat(0);
+    if constexpr (HasWeight) w = load<V>(weight + i) + V::splat(weight_offset);
+    if constexpr (HasBias) b = load<V>(bias + i);
+    return step::apply(normalized, w, b);
   }
 
-  /// The result where all lanes have the parameters of element i.
-  template <class L>
-  TENSORNORM_INLINE L shared(const L& normalized, index i) const {
-    L y = rounded(normalized);
-    if constexpr (HasWeight) {
-      const L w = L::splat(widen<compute>(weight[i]) + weight_offset);
-      if constexpr (HasBias)
-        y = fma(y, w, L::splat(widen<compute>(bias[i])));
-      else
-        y = y * w;
-    } else if constexpr (HasBias) {
-      y = y + L::splat(widen<compute>(bias[i]));
-    }
-    return y;
-  }
-
- private:
-  template <class L>
-  static TENSORNORM_INLINE L rounded(const L& x) {
-    if constexpr (RoundFirst)
-      return round_to<T>(x);
-    else
-      return x;
+  /// The step with the parameters of element i.
+  TENSORNORM_INLINE shared_affine<step> shared(index i) const {
+    shared_affine<step> s{1, 0};
+    if constexpr (HasWeight) s.weight = widen<compute>(weight[i]) + weight_offset;
+    if constexpr (HasBias) s.bias = widen<compute>(bias[i]);
+    return s;
   }
 };
 

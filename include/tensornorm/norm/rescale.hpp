@@ -46,22 +46,34 @@ TENSORNORM_INLINE auto constants_of(const Scan& scan, const P& p) {
   using S = typename Scan::rows;
   const index n = p.rows.size();
   S eps = S::splat(static_cast<typename S::scalar>(p.eps));
-  if constexpr (Scan::is_rescaled) eps = (eps * scan.scale) * scan.scale;
+  if constexpr (Scan::is_rescaled) {
+    // An eps above zero stays above it, so that a constant row of the largest number is not 0 / 0.
+    const S least = S::splat(p.eps > 0 ? std::numeric_limits<typename S::scalar>::min() : 0);
+    eps = larger((eps * scan.scale) * scan.scale, least);
+  }
   return Formula::finish(row_statistic<Formula>(scan, n), n, p.correction, eps);
 }
 
-/// A scale for each row from a scan that does not rescale.
-template <class Scan, class P>
-TENSORNORM_INLINE auto scales_of(const Scan& scan, const typename Scan::rows& variance, const P& p) {
+/// Calls write(constants) with the constants of the rows at the scale that each needs, which the
+/// scan then has.
+template <class Formula, class Scan, class P, class Write>
+TENSORNORM_INLINE void rescaled(Scan& scan, const P& p, const Write& write) {
   using S = typename Scan::rows;
   const index n = p.rows.size();
-  auto largest = largest_magnitude<S>::start(variance);
-  for (index begin = 0; begin < n; begin += chunk_length)
-    largest.merge(scan.template reduce<largest_magnitude>(begin, begin + chunk_length < n ? begin + chunk_length : n,
-                                                          variance));
-  S scale = S::splat(1);
-  for (int row = 0; row < S::size; ++row) scale.set(row, rescaling(variance[row], largest.state[0][row], p.eps));
-  return scale;
+  decltype(constants_of<Formula>(scan, p)) constants;
+  for (int attempt = 0;; ++attempt) {
+    constants = constants_of<Formula>(scan, p);
+    if (attempt == 1) break;
+    const auto largest =
+        pairwise<largest_magnitude<S>, 48>(ceil_div(n, chunk_length), [&](index chunk) TENSORNORM_INLINE_LAMBDA {
+          const index begin = chunk * chunk_length;
+          const index end = begin + chunk_length < n ? begin + chunk_length : n;
+          return scan.template reduce<largest_magnitude>(begin, end, scan.scale);
+        });
+    for (int row = 0; row < S::size; ++row)
+      scan.scale.set(row, rescaling(constants.variance[row], largest.state[0][row], p.eps));
+  }
+  write(constants);
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

@@ -104,11 +104,15 @@ TENSORNORM_INLINE auto upper(const tile<V, K>& a) {
 template <class Isa, class T>
 using row_lanes = tile<native_vec<Isa, T>, lane_count / vec_size<Isa, T>>;
 
-/// Tile loads and stores.
+/// L::size numbers from p on.
 template <class L, class S>
-TENSORNORM_INLINE L load_tile(const S* p) {
-  using V = std::remove_cvref_t<decltype(L::part[0])>;
-  return L::make([p](int k) TENSORNORM_INLINE_LAMBDA { return load<V>(p + k * V::size); });
+TENSORNORM_INLINE L load_lanes(const S* p) {
+  if constexpr (requires(L l) { l.part; }) {
+    using V = std::remove_cvref_t<decltype(L::part[0])>;
+    return L::make([p](int k) TENSORNORM_INLINE_LAMBDA { return load<V>(p + k * V::size); });
+  } else {
+    return load<L>(p);
+  }
 }
 
 /// Every lane rounded to the values of S.

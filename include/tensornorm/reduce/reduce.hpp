@@ -40,7 +40,9 @@ TENSORNORM_INLINE State pairwise(index count, const Leaf& leaf) {
   int depth = 0;
   index i = 0;
   do {
-    pending[depth++] = leaf(i++);
+    const State next = leaf(i++);
+    if (count == 1) return next;  // the common case stays in registers
+    pending[depth++] = next;
     for (index done = i; (done & 1) == 0; done >>= 1, --depth) pending[depth - 2].merge(pending[depth - 1]);
   } while (i < count);
   for (; depth > 1; --depth) pending[depth - 2].merge(pending[depth - 1]);

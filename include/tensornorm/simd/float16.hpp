@@ -1,5 +1,6 @@
 // The two 16-bit floating point formats as bits, and their conversions. One text serves single
 // numbers and vectors: Bits is std::uint32_t or a vector of it, Float is float or a vector of it.
+// Results come by reference: GCC warns of the ABI of functions that return a bare vector.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ struct bfloat16 {
 };
 
 /// The float that binary16 bits stand for; exact. A signalling NaN becomes quiet.
-template <class Float, class Bits>
-TENSORNORM_INLINE Float widen_float16(const Bits& half) {
+template <class Bits, class Float>
+TENSORNORM_INLINE void widen_float16(const Bits& half, Float& result) {
   const Bits sign = (half & 0x8000u) << 16;
   const Bits magnitude = half & 0x7fffu;
   const Bits normal = (magnitude << 13) + (112u << 23);
@@ -32,12 +33,12 @@ TENSORNORM_INLINE Float widen_float16(const Bits& half) {
   const Bits subnormal = __builtin_bit_cast(Bits, __builtin_bit_cast(Float, magnitude | 0x3f000000u) - 0.5f);
   const Bits finite = magnitude < 0x0400u ? subnormal : normal;
   const Bits special = magnitude > 0x7c00u ? quiet : infinite;
-  return __builtin_bit_cast(Float, sign | (magnitude < 0x7c00u ? finite : special));
+  result = __builtin_bit_cast(Float, sign | (magnitude < 0x7c00u ? finite : special));
 }
 
 /// The binary16 bits nearest to a float, ties to even; too large becomes infinite, NaN stays NaN.
-template <class Bits, class Float>
-TENSORNORM_INLINE Bits narrow_float16(const Float& value) {
+template <class Float, class Bits>
+TENSORNORM_INLINE void narrow_float16(const Float& value, Bits& result) {
   const Bits bits = __builtin_bit_cast(Bits, value);
   const Bits sign = (bits >> 16) & 0x8000u;
   const Bits magnitude = bits & 0x7fffffffu;
@@ -47,22 +48,23 @@ TENSORNORM_INLINE Bits narrow_float16(const Float& value) {
   const Bits infinite = (magnitude & 0u) | 0x7c00u;
   const Bits finite = magnitude < 0x38800000u ? subnormal : normal;
   const Bits special = magnitude > 0x7f800000u ? quiet : infinite;
-  return sign | (magnitude < 0x477ff000u ? finite : special);  // 65520 and up round to infinity
+  result = sign | (magnitude < 0x477ff000u ? finite : special);  // 65520 and up round to infinity
 }
 
 /// The float whose upper half is given; exact.
-template <class Float, class Bits>
-TENSORNORM_INLINE Float widen_bfloat16(const Bits& upper) {
-  return __builtin_bit_cast(Float, Bits(upper << 16));
+template <class Bits, class Float>
+TENSORNORM_INLINE void widen_bfloat16(const Bits& upper, Float& result) {
+  const Bits bits = upper << 16;
+  result = __builtin_bit_cast(Float, bits);
 }
 
 /// The bfloat16 bits nearest to a float, ties to even; NaN stays NaN.
-template <class Bits, class Float>
-TENSORNORM_INLINE Bits narrow_bfloat16(const Float& value) {
+template <class Float, class Bits>
+TENSORNORM_INLINE void narrow_bfloat16(const Float& value, Bits& result) {
   const Bits bits = __builtin_bit_cast(Bits, value);
   const Bits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const Bits quiet = (bits >> 16) | 0x40u;
-  return (bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded;
+  result = (bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded;
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

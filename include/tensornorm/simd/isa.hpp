@@ -21,13 +21,7 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// What the flags of the translation unit allow: SSE2 or NEON where there are none.
 struct baseline {
   using cold = baseline;
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-  static constexpr int bytes = 64;
-#elif defined(__AVX2__)
-  static constexpr int bytes = 32;
-#else
-  static constexpr int bytes = 16;
-#endif
+  static constexpr int bytes = TENSORNORM_BASELINE_BYTES;
 #if TENSORNORM_GNU_VECTORS && (defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__))
   static constexpr bool has_fma = true;
 #else

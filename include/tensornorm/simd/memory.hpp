@@ -8,10 +8,6 @@
 #include "float16.hpp"
 #include "vec.hpp"
 
-#if __has_include(<unistd.h>)
-#include <unistd.h>
-#endif
-
 TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
@@ -32,41 +28,48 @@ struct conversion {
 #endif
 };
 
-/// binary16 to float by the machine's own conversion.
+/// binary16 to float by the machine's own conversion. (Results come by reference: GCC warns of the ABI
+/// of functions that return a bare vector, even where they are inlined.)
 template <int N>
-TENSORNORM_INLINE typename conversion<N>::floats widen_by_f16c(const typename conversion<N>::short_bits& half) {
+TENSORNORM_INLINE void widen_by_f16c(const typename conversion<N>::short_bits& half,
+                                     typename conversion<N>::floats& result) {
   using c = conversion<N>;
 #if defined(__clang__) && defined(__x86_64__)
-  return __builtin_convertvector(reinterpret_cast<typename c::halves>(half), typename c::floats);
+  result = __builtin_convertvector(reinterpret_cast<typename c::halves>(half), typename c::floats);
 #elif defined(__x86_64__)
   if constexpr (N == 16) {
     typedef short shorts __attribute__((vector_size(32)));
-    return __builtin_ia32_vcvtph2ps512_mask(reinterpret_cast<shorts>(half), typename c::floats{},
+    result = __builtin_ia32_vcvtph2ps512_mask(reinterpret_cast<shorts>(half), typename c::floats{},
                                             static_cast<unsigned short>(-1), 4);
   } else if constexpr (N == 8) {
     typedef short shorts __attribute__((vector_size(16)));
-    return __builtin_ia32_vcvtph2ps256(reinterpret_cast<shorts>(half));
+    result = __builtin_ia32_vcvtph2ps256(reinterpret_cast<shorts>(half));
   } else
 #endif
-    return widen_float16<typename c::floats>(__builtin_convertvector(half, typename c::bits));
+    widen_float16(__builtin_convertvector(half, typename c::bits), result);
 }
 
 /// float to binary16, ties to even, by the machine's own conversion.
 template <int N>
-TENSORNORM_INLINE typename conversion<N>::short_bits narrow_by_f16c(const typename conversion<N>::floats& value) {
+TENSORNORM_INLINE void narrow_by_f16c(const typename conversion<N>::floats& value,
+                                      typename conversion<N>::short_bits& result) {
   using c = conversion<N>;
 #if defined(__clang__) && defined(__x86_64__)
-  return reinterpret_cast<typename c::short_bits>(__builtin_convertvector(value, typename c::halves));
+  result = reinterpret_cast<typename c::short_bits>(__builtin_convertvector(value, typename c::halves));
 #elif defined(__x86_64__)
   if constexpr (N == 16) {
     typedef short shorts __attribute__((vector_size(32)));
-    return reinterpret_cast<typename c::short_bits>(
+    result = reinterpret_cast<typename c::short_bits>(
         __builtin_ia32_vcvtps2ph512_mask(value, 0, shorts{}, static_cast<unsigned short>(-1)));
   } else if constexpr (N == 8) {
-    return reinterpret_cast<typename c::short_bits>(__builtin_ia32_vcvtps2ph256(value, 0));
+    result = reinterpret_cast<typename c::short_bits>(__builtin_ia32_vcvtps2ph256(value, 0));
   } else
 #endif
-    return __builtin_convertvector(narrow_float16<typename c::bits>(value), typename c::short_bits);
+  {
+    typename c::bits bits;
+    narrow_float16(value, bits);
+    result = __builtin_convertvector(bits, typename c::short_bits);
+  }
 }
 
 #endif  // TENSORNORM_GNU_VECTORS
@@ -74,21 +77,27 @@ TENSORNORM_INLINE typename conversion<N>::short_bits narrow_by_f16c(const typena
 /// One number, widened or narrowed to T.
 template <class T, class S>
 TENSORNORM_INLINE T widen(const S& s) {
+  float value;
   if constexpr (std::is_same_v<S, float16>)
-    return widen_float16<float>(std::uint32_t{s.bits});
+    widen_float16(std::uint32_t{s.bits}, value);
   else if constexpr (std::is_same_v<S, bfloat16>)
-    return widen_bfloat16<float>(std::uint32_t{s.bits});
+    widen_bfloat16(std::uint32_t{s.bits}, value);
   else
     return static_cast<T>(s);
+  return value;
 }
 template <class S, class T>
 TENSORNORM_INLINE S narrow(const T& t) {
-  if constexpr (std::is_same_v<S, float16>)
-    return {static_cast<std::uint16_t>(narrow_float16<std::uint32_t>(t))};
-  else if constexpr (std::is_same_v<S, bfloat16>)
-    return {static_cast<std::uint16_t>(narrow_bfloat16<std::uint32_t>(t))};
-  else
+  if constexpr (sizeof(S) == 2) {
+    std::uint32_t bits;
+    if constexpr (std::is_same_v<S, float16>)
+      narrow_float16(t, bits);
+    else
+      narrow_bfloat16(t, bits);
+    return {static_cast<std::uint16_t>(bits)};
+  } else {
     return static_cast<S>(t);
+  }
 }
 
 /// V::size numbers of type S, widened (or a double narrowed to float) to those of V.
@@ -104,12 +113,14 @@ TENSORNORM_INLINE V load(const S* p) {
     using c = conversion<V::size>;
     if constexpr (sizeof(S) == 2) {
       const typename c::short_bits bits = *reinterpret_cast<const typename c::short_bits_in_memory*>(p);
+      V value;
       if constexpr (std::is_same_v<S, bfloat16>)
-        return {widen_bfloat16<typename c::floats>(__builtin_convertvector(bits, typename c::bits))};
+        widen_bfloat16(__builtin_convertvector(bits, typename c::bits), value.v);
       else if constexpr (V::isa::has_f16c)
-        return {widen_by_f16c<V::size>(bits)};
+        widen_by_f16c<V::size>(bits, value.v);
       else
-        return {widen_float16<typename c::floats>(__builtin_convertvector(bits, typename c::bits))};
+        widen_float16(__builtin_convertvector(bits, typename c::bits), value.v);
+      return value;
     } else if constexpr (std::is_same_v<T, double>) {
       return {__builtin_convertvector(*reinterpret_cast<const typename c::floats_in_memory*>(p), typename V::native)};
     } else {
@@ -124,14 +135,18 @@ TENSORNORM_INLINE V load(const S* p) {
 #if TENSORNORM_GNU_VECTORS
 /// The 16-bit patterns of S nearest to the lanes of v.
 template <class S, class V>
-TENSORNORM_INLINE typename conversion<V::size>::short_bits narrow_bits(const V& v) {
+TENSORNORM_INLINE void narrow_bits(const V& v, typename conversion<V::size>::short_bits& result) {
   using c = conversion<V::size>;
-  if constexpr (std::is_same_v<S, bfloat16>)
-    return __builtin_convertvector(narrow_bfloat16<typename c::bits>(v.v), typename c::short_bits);
-  else if constexpr (V::isa::has_f16c)
-    return narrow_by_f16c<V::size>(v.v);
-  else
-    return __builtin_convertvector(narrow_float16<typename c::bits>(v.v), typename c::short_bits);
+  typename c::bits bits;
+  if constexpr (std::is_same_v<S, float16> && V::isa::has_f16c) {
+    narrow_by_f16c<V::size>(v.v, result);
+  } else {
+    if constexpr (std::is_same_v<S, bfloat16>)
+      narrow_bfloat16(v.v, bits);
+    else
+      narrow_float16(v.v, bits);
+    result = __builtin_convertvector(bits, typename c::short_bits);
+  }
 }
 #endif
 
@@ -144,7 +159,9 @@ TENSORNORM_INLINE void store(const V& v, S* p) {
     *p = narrow<S>(v[0]);
   } else {
 #if TENSORNORM_GNU_VECTORS
-    *reinterpret_cast<typename conversion<V::size>::short_bits_in_memory*>(p) = narrow_bits<S>(v);
+    typename conversion<V::size>::short_bits bits;
+    narrow_bits<S>(v, bits);
+    *reinterpret_cast<typename conversion<V::size>::short_bits_in_memory*>(p) = bits;
 #else
     for (int lane = 0; lane < V::size; ++lane) p[lane] = narrow<S>(v[lane]);
 #endif
@@ -176,10 +193,13 @@ TENSORNORM_INLINE void stream(const V& v, S* p) {
     constexpr int bytes = V::size * static_cast<int>(sizeof(S));
     using packet = typename conversion<bytes / 4>::floats;
     packet bits;
-    if constexpr (sizeof(S) == 2)
-      bits = reinterpret_cast<packet>(narrow_bits<S>(v));
-    else
+    if constexpr (sizeof(S) == 2) {
+      typename conversion<V::size>::short_bits narrowed;
+      narrow_bits<S>(v, narrowed);
+      bits = reinterpret_cast<packet>(narrowed);
+    } else {
       bits = reinterpret_cast<packet>(v.v);
+    }
 #if defined(__clang__)
     __builtin_nontemporal_store(bits, reinterpret_cast<packet*>(p));
 #elif defined(__x86_64__)
@@ -203,26 +223,22 @@ inline void stream_fence() {
 #endif
 }
 
-/// Asks for the line at p to come to the second-level cache. Any address will do.
+enum class cache_level { first, second };
+
+/// Asks for the line at p to come to a cache. Any address will do.
+template <cache_level Level>
 TENSORNORM_INLINE void prefetch(const void* p) {
 #if defined(__GNUC__)
-  __builtin_prefetch(p, 0, 2);
+  __builtin_prefetch(p, 0, Level == cache_level::first ? 3 : 2);
 #else
   static_cast<void>(p);
 #endif
 }
 
-/// Bytes of the last-level cache, as far as the system tells; else a common size.
-inline std::size_t last_level_cache_bytes() {
-  static const std::size_t bytes = [] {
-#if defined(_SC_LEVEL3_CACHE_SIZE)
-    const long size = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    if (size > 0) return static_cast<std::size_t>(size);
-#endif
-    return std::size_t{32} << 20;
-  }();
-  return bytes;
-}
+/// Results of more bytes than this are written past the cache. A number and not a question to the
+/// system: virtual machines answer with the caches of a whole host (320 MiB seen where one core had
+/// 32), and beyond a few tens of MiB a core's share of any cache is used up.
+inline constexpr std::size_t past_cache_bytes = std::size_t{32} << 20;
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
 

@@ -38,9 +38,12 @@ struct vec {
   friend TENSORNORM_INLINE vec operator/(const vec& a, const vec& b) { return {a.v / b.v}; }
 
  private:
+  // By way of a shuffle: from native{s, s, ...} GCC makes one insertion for each lane.
   template <int... Lane>
   static TENSORNORM_INLINE vec splat(T s, std::integer_sequence<int, Lane...>) {
-    return {native{((void)Lane, s)...}};
+    typedef T start __attribute__((vector_size(16)));
+    const start first{s};
+    return {__builtin_shufflevector(first, first, (Lane & 0)...)};
   }
 };
 
@@ -220,19 +223,28 @@ template <class Isa, class T, int N>
 TENSORNORM_INLINE vec<Isa, T, N> sqrt(const vec<Isa, T, N>& a) {
 #if defined(__x86_64__)
   // Four floats or two doubles at a time: as fast as wider roots on x86, and SSE2 is always there.
-  if constexpr (N * sizeof(T) == 16) {
-    if constexpr (sizeof(T) == 4)
-      return {__builtin_ia32_sqrtps(a.v)};
-    else
-      return {__builtin_ia32_sqrtpd(a.v)};
-  } else if constexpr (N * sizeof(T) > 16) {
+  if constexpr (N * sizeof(T) > 16) {
     return join(sqrt(lower(a)), sqrt(upper(a)));
+  } else if constexpr (N * sizeof(T) < 16) {
+    vec<Isa, T, 16 / sizeof(T)> wide = vec<Isa, T, 16 / sizeof(T)>::splat(a[0]);
+    TENSORNORM_UNROLL
+    for (int lane = 1; lane < N; ++lane) wide.set(lane, a[lane]);
+    wide = sqrt(wide);
+    vec<Isa, T, N> result = a;
+    TENSORNORM_UNROLL
+    for (int lane = 0; lane < N; ++lane) result.set(lane, wide[lane]);
+    return result;
+  } else if constexpr (sizeof(T) == 4) {
+    return {__builtin_ia32_sqrtps(a.v)};
+  } else {
+    return {__builtin_ia32_sqrtpd(a.v)};
   }
-#endif
+#else
   vec<Isa, T, N> result = a;
   TENSORNORM_UNROLL
   for (int lane = 0; lane < N; ++lane) result.set(lane, std::sqrt(a[lane]));
   return result;
+#endif
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

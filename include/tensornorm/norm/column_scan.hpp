@@ -40,15 +40,15 @@ struct column_scan {
     if (read_ahead) {
       TENSORNORM_UNROLL
       for (int line = 0; line < rows::size * static_cast<int>(sizeof(T)); line += 64)
-        prefetch(reinterpret_cast<const char*>(p + rows::size) + line);
+        prefetch<cache_level::second>(reinterpret_cast<const char*>(p + rows::size) + line);
     }
     rows value;
     if (K > 1 || (count == rows::size && offset.strides.inner == 1)) {
-      value = load_tile<rows>(p);
+      value = load_lanes<rows>(p);
     } else {
       T buffer[rows::size];
       gather(p, buffer);
-      value = load_tile<rows>(buffer);
+      value = load_lanes<rows>(buffer);
     }
     if constexpr (Rescaled)
       return value * scale;
@@ -127,7 +127,7 @@ struct column_tiles {
       const index n = p.rows.size();
       for (index i = 0; i < n; ++i) {
         const index parameter = p.parameters.per_block ? first + i / p.rows.run : i;
-        put(affine.shared(Formula::apply(s.read(i), c), parameter), y + offset(i), p.y_strides.inner, s.count);
+        put(affine.shared(parameter)(Formula::apply(s.read(i), c)), y + offset(i), p.y_strides.inner, s.count);
       }
     });
   }
