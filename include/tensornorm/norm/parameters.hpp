@@ -23,7 +23,7 @@ struct affine_step {
     else if constexpr (HasWeight)
       return y * w;
     else if constexpr (HasBias)
-      return y + b;
+      return fma(y, L::splat(1), b);  // a plain sum would be for the compiler to contract, or not
     else
       return y;
   }
