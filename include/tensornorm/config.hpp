@@ -22,6 +22,13 @@
 #define TENSORNORM_X86_LEVELS 0
 #endif
 
+// GCC on x86, which needs builtins where Clang makes do with operators.
+#if TENSORNORM_X86_LEVELS && !defined(__clang__)
+#define TENSORNORM_GCC_X86 1
+#else
+#define TENSORNORM_GCC_X86 0
+#endif
+
 // Everything a kernel calls is inlined into the function that carries the target attribute; a
 // call that stayed a call would be compiled for the baseline.
 #if defined(__GNUC__)

@@ -10,18 +10,81 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// Rows to a unit of work.
 inline constexpr index column_tile = 64;
 
-/// Normalizes `count` rows from (outer, column) on, at the scale that each needs.
+/// The rows that are written together, if there are as many side by side: long runs of memory at a
+/// time, since short ones far apart use up the places that a cache has for their addresses.
+inline constexpr index column_panel = 16 * column_tile;
+
+/// Rows [column, end) of slice `outer`, K registers side by side at a time.
+template <class Formula, class Isa, int K, bool Rescaled, class P>
+struct column_rows {
+  using T = typename P::data_type;
+  using scan_type = column_scan<Isa, T, K, Rescaled>;
+  using rows = typename scan_type::rows;
+  using V = typename scan_type::V;
+
+  const P& p;
+  index outer;
+  index column;
+  index end;
+
+  static constexpr index width = rows::size;
+  index tiles() const { return ceil_div(end - column, width); }
+  index first(index tile) const { return column + tile * width; }
+  index count(index tile) const { return end - first(tile) < width ? end - first(tile) : width; }
+
+  TENSORNORM_INLINE scan_type scan(index tile) const {
+    return {p.x + outer * p.x_strides.outer + first(tile) * p.x_strides.inner,
+            {p.rows, p.x_strides},
+            static_cast<int>(count(tile)),
+            rows::splat(1)};
+  }
+
+  template <class Constants>
+  TENSORNORM_INLINE void save_constants(const scan_type& s, index tile, const Constants& c) const {
+    if (!p.rstd) return;
+    for (int lane = 0; lane < s.count; ++lane) save(p, outer * p.rows.inner + first(tile) + lane, c, s.scale, lane);
+  }
+
+  /// Writes element i of the rows that s reads. Parameters are those of i.
+  template <class Affine>
+  TENSORNORM_INLINE void write(const scan_type& s, index tile, index i, const row_constants<rows>& c,
+                               const Affine& parameters) const {
+    const element_offset offset{p.rows, p.y_strides};
+    const index stride = p.y_strides.inner;
+    T* const y = p.y + outer * p.y_strides.outer + first(tile) * stride + offset(i);
+    const rows value = parameters.apply(Formula::apply(s.read(i), c), parameters.template at<rows>(i));
+    if (K == 1 && stride != 1) return scatter(value.part[0], y, stride, s.count);
+    if (K == 1 && s.count < width) return store_first(value.part[0], y, s.count);
+    TENSORNORM_UNROLL
+    for (int k = 0; k < K; ++k) store(value.part[k], y + k * V::size);
+  }
+
+  /// The parameters of element i: its own, or those of its block.
+  TENSORNORM_INLINE auto parameters(index i) const {
+    if (!p.parameters.per_block) return shared_parameters(p, i);
+    return shared_parameters(p, outer % p.parameters.groups * p.rows.blocks + i / p.rows.run);
+  }
+
+ private:
+  /// The first `count` lanes, one by one.
+  static TENSORNORM_INLINE void scatter(const V& value, T* y, index stride, int count) {
+    T buffer[V::size];
+    store(value, buffer);
+    for (int c = 0; c < count; ++c) y[c * stride] = buffer[c];
+  }
+};
+
+/// Normalizes rows [column, end) of slice `outer`, at the scale that each needs.
 template <class Formula>
 struct column_norm_rescaled {
   template <class Isa, class P>
-  static TENSORNORM_INLINE void run(const P& p, const index& outer, const index& column, const index& count) {
-    using tiles = column_tiles<Formula, Isa>;
-    constexpr index width = vec_size<Isa, typename P::compute>;
-    for (index done = 0; done < count; done += width) {
-      const int lanes = static_cast<int>(count - done < width ? count - done : width);
-      auto scan = tiles::template scan<1, true>(p, outer, column + done, lanes);
+  static TENSORNORM_INLINE void run(const P& p, const index& outer, const index& column, const index& end) {
+    const column_rows<Formula, Isa, 1, true, P> columns{p, outer, column, end};
+    for (index tile = 0; tile < columns.tiles(); ++tile) {
+      auto scan = columns.scan(tile);
       rescaled<Formula>(scan, p, [&](const auto& constants) TENSORNORM_INLINE_LAMBDA {
-        tiles::write(scan, p, outer, column + done, constants);
+        columns.save_constants(scan, tile, constants);
+        for (index i = 0; i < p.rows.size(); ++i) columns.write(scan, tile, i, constants, columns.parameters(i));
       });
     }
   }
@@ -32,31 +95,56 @@ template <class Formula>
 struct column_norm {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last) {
-    constexpr index width = vec_size<Isa, typename P::compute>;
-    const index tiles = ceil_div(p.rows.inner, column_tile);
+    const index units = ceil_div(p.rows.inner, column_tile);
     const bool dense = p.x_strides.inner == 1 && p.y_strides.inner == 1;
-    for (index unit = first; unit < last; ++unit) {
-      const index outer = unit / tiles;
-      index column = unit % tiles * column_tile;
-      const index end = column + column_tile < p.rows.inner ? column + column_tile : p.rows.inner;
-      if (dense)
-        for (; column + 4 * width <= end; column += 4 * width) rows_at<Isa, 4>(p, outer, column, 4 * width);
-      for (; column < end; column += width)
-        rows_at<Isa, 1>(p, outer, column, end - column < width ? end - column : width);
+    for (index unit = first; unit < last;) {
+      const index outer = unit / units;
+      const index column = unit % units * column_tile;
+      index end = column + (last - unit) * column_tile;
+      end = end < column + column_panel ? end : column + column_panel;
+      end = end < p.rows.inner ? end : p.rows.inner;
+      // Four registers side by side as far as they are full.
+      constexpr index wide = 4 * vec_size<Isa, typename P::compute>;
+      const index full = dense ? column + (end - column) / wide * wide : column;
+      panel<Isa, 4>(p, outer, column, full);
+      panel<Isa, 1>(p, outer, full, end);
+      unit += ceil_div(end - column, column_tile);
     }
   }
 
  private:
   template <class Isa, int K, class P>
-  static TENSORNORM_INLINE void rows_at(const P& p, index outer, index column, index count) {
+  static TENSORNORM_INLINE void panel(const P& p, index outer, index column, index end) {
     using compute = typename P::compute;
-    using tiles = column_tiles<Formula, Isa>;
-    auto scan = tiles::template scan<K, false>(p, outer, column, static_cast<int>(count));
-    scan.read_ahead = K > 1;
-    const auto constants = constants_of<Formula>(scan, p);
-    if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high))
-      return enter<column_norm_rescaled<Formula>>(typename Isa::cold(), p, outer, column, count);
-    tiles::write(scan, p, outer, column, constants);
+    const column_rows<Formula, Isa, K, false, P> columns{p, outer, column, end};
+    using rows = typename column_scan<Isa, typename P::data_type, K, false>::rows;
+    row_constants<rows> constants[column_panel / rows::size];
+    bool written[column_panel / rows::size];
+    for (index tile = 0; tile < columns.tiles(); ++tile) {
+      const auto scan = columns.scan(tile);
+      constants[tile] = constants_of<Formula>(scan, p);
+      const rows variance = lanes_from(scan.count, rows::splat(1), constants[tile].variance);
+      written[tile] = any_outside(variance, safe_variance<compute>::low, safe_variance<compute>::high);
+      if (written[tile])
+        enter<column_norm_rescaled<Formula>>(typename Isa::cold(), p, outer, columns.first(tile),
+                                             columns.first(tile) + columns.count(tile));
+      else
+        columns.save_constants(scan, tile, constants[tile]);
+    }
+    // Some elements at a time, so that the constants of a tile are loaded for all of them.
+    constexpr int together = 4;
+    using parameters = decltype(columns.parameters(0));
+    for (index i = 0; i < p.rows.size(); i += together) {
+      const int count = static_cast<int>(p.rows.size() - i < together ? p.rows.size() - i : together);
+      parameters shared[together];
+      for (int n = 0; n < count; ++n) shared[n] = columns.parameters(i + n);
+      for (index tile = 0; tile < columns.tiles(); ++tile) {
+        if (written[tile]) continue;
+        const auto scan = columns.scan(tile);
+        const auto c = constants[tile];
+        for (int n = 0; n < count; ++n) columns.write(scan, tile, i + n, c, shared[n]);
+      }
+    }
   }
 };
 

@@ -21,7 +21,8 @@ struct element_offset {
   }
 };
 
-/// Reads a tile of rows, one for each lane. Of the lanes, `count` have a row; the others repeat zero.
+/// Reads a tile of rows, one for each lane. Several registers of them are full and side by side in
+/// memory; in a single register, lanes from `count` on have no row.
 template <class Isa, class T, int K, bool Rescaled>
 struct column_scan {
   using compute = compute_t<T>;
@@ -29,41 +30,31 @@ struct column_scan {
   using rows = tile<V, K>;
   static constexpr bool is_rescaled = Rescaled;
 
-  const T* x;
+  const T* x;  // of lane 0
   element_offset offset;
   int count;
   rows scale;
-  mutable bool read_ahead;
 
   TENSORNORM_INLINE rows read(index i) const {
-    const T* p = x + offset(i);
-    if (read_ahead) {
-      TENSORNORM_UNROLL
-      for (int line = 0; line < rows::size * static_cast<int>(sizeof(T)); line += 64)
-        prefetch<cache_level::second>(reinterpret_cast<const char*>(p + rows::size) + line);
-    }
-    rows value;
-    if (K > 1 || (count == rows::size && offset.strides.inner == 1)) {
-      value = load_lanes<rows>(p);
-    } else {
-      T buffer[rows::size];
-      gather(p, buffer);
-      value = load_lanes<rows>(buffer);
-    }
+    const T* const p = x + offset(i);
+    const rows value = rows::make([&](int k) TENSORNORM_INLINE_LAMBDA {
+      if constexpr (K > 1)
+        return load<V>(p + k * V::size);
+      else
+        return some(p);
+    });
     if constexpr (Rescaled)
       return value * scale;
     else
       return value;
   }
 
-  /// As contiguous_scan::reduce, for a tile of rows: the 64 sums of a row, then their tree.
+  /// As row_scan::reduce, for a tile of rows: the 64 sums of a row, then their tree.
   template <template <class> class Reducer>
   TENSORNORM_INLINE Reducer<rows> reduce(index begin, index end, const rows& shift) const {
-    const auto result = reduce_blocks<Reducer<rows>>(begin, end, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
-      return reduce_block<Reducer>(first, last, shift);
+    return reduce_blocks<Reducer<rows>>(begin, end, [&](index from, index to) TENSORNORM_INLINE_LAMBDA {
+      return reduce_block<Reducer>(from, to, shift);
     });
-    read_ahead = false;
-    return result;
   }
 
  private:
@@ -100,49 +91,12 @@ struct column_scan {
     return state;
   }
 
-  /// Gathers one element of each row. Not inlined: the slow way, for rows that no load can take.
-  TENSORNORM_NOINLINE void gather(const T* p, T* buffer) const {
-    for (int c = 0; c < rows::size; ++c) buffer[c] = c < count ? p[c * offset.strides.inner] : T{};
-  }
-};
-
-/// The parts that the kernels for columns share. A unit of work is a tile of rows side by side.
-template <class Formula, class Isa>
-struct column_tiles {
-  template <int K, bool Rescaled, class P>
-  static TENSORNORM_INLINE auto scan(const P& p, index outer, index column, int count) {
-    using type = column_scan<Isa, typename P::data_type, K, Rescaled>;
-    return type{p.x + outer * p.x_strides.outer + column * p.x_strides.inner, {p.rows, p.x_strides}, count,
-                type::rows::splat(1), false};
-  }
-
-  template <class Scan, class P, class Constants>
-  static TENSORNORM_INLINE void write(const Scan& s, const P& p, index outer, index column, const Constants& c) {
-    if (p.rstd)
-      for (int lane = 0; lane < s.count; ++lane) save(p, outer * p.rows.inner + column + lane, c, s.scale, lane);
-    const element_offset offset{p.rows, p.y_strides};
-    auto* const y = p.y + outer * p.y_strides.outer + column * p.y_strides.inner;
-    const index first = p.parameters.per_block ? outer % p.parameters.groups * p.rows.blocks : 0;
-    with_affine<Formula>(p, [&](const auto& affine) TENSORNORM_INLINE_LAMBDA {
-      const index n = p.rows.size();
-      for (index i = 0; i < n; ++i) {
-        const index parameter = p.parameters.per_block ? first + i / p.rows.run : i;
-        put(affine.shared(parameter)(Formula::apply(s.read(i), c)), y + offset(i), p.y_strides.inner, s.count);
-      }
-    });
-  }
-
- private:
-  template <class V, int K, class T>
-  static TENSORNORM_INLINE void put(const tile<V, K>& value, T* y, index stride, int count) {
-    if (K > 1 || (count == V::size && stride == 1)) {
-      TENSORNORM_UNROLL
-      for (int k = 0; k < K; ++k) store(value.part[k], y + k * V::size);
-    } else {
-      T buffer[V::size];
-      store(value.part[0], buffer);
-      for (int c = 0; c < count; ++c) y[c * stride] = buffer[c];
-    }
+  /// As many rows as there are, zeros in the other lanes.
+  TENSORNORM_INLINE V some(const T* p) const {
+    if (offset.strides.inner == 1) return count == V::size ? load<V>(p) : load_first<V>(p, count);
+    T buffer[V::size] = {};
+    for (int c = 0; c < count; ++c) buffer[c] = p[c * offset.strides.inner];
+    return load<V>(buffer);
   }
 };
 

@@ -1,6 +1,8 @@
 // The formulas of the norms: which statistic of a row they need, and what they make of an element.
 #pragma once
 
+#include <limits>
+
 #include "../reduce/moments.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -26,7 +28,6 @@ TENSORNORM_INLINE S reciprocal_root(const S& variance) {
 struct rms_formula {
   static constexpr bool has_mean = false;
   static constexpr bool has_bias = false;
-  static constexpr int passes = 2;
 
   template <class S>
   using statistic = sum_of_squares<S>;
@@ -53,18 +54,33 @@ struct rms_formula {
 /// The statistic of norms that divide by a deviation.
 struct centred_formula {
   static constexpr bool has_mean = true;
-  static constexpr int passes = 3;
 
   template <class S>
   using statistic = moments<S>;
 
+  /// One pass about the mean of the first 64 elements, corrected by how far that is from the mean of
+  /// all. Where it is too far, the variance is infinite, which has the row taken again the rare way;
+  /// that way there is a second pass, about the mean of all.
   template <class Scan>
   static TENSORNORM_INLINE auto chunk(const Scan& scan, index begin, index end) {
     using S = typename Scan::rows;
+    using T = typename S::scalar;
     const index n = end - begin;
-    const auto total = scan.template reduce<sum>(begin, end, S::splat(0));
-    const S mean = total.state[0] / S::splat(static_cast<typename S::scalar>(n));
-    return moments<S>::about(mean, scan.template reduce<centred_sums>(begin, end, mean), n);
+    const index sample = n < lane_count ? n : lane_count;
+    const auto total = scan.template reduce<sum>(begin, begin + sample, S::splat(0));
+    const S shift = total.state[0] / S::splat(static_cast<T>(sample));
+    auto m = moments<S>::about(shift, scan.template reduce<centred_sums>(begin, end, shift), n);
+    if (sample == n) return m;
+    const auto far = m.far_from(shift);
+    if constexpr (Scan::is_rescaled) {
+      const auto again = moments<S>::about(m.mean, scan.template reduce<centred_sums>(begin, end, m.mean), n);
+      m.mean = select(far, again.mean, m.mean);
+      m.residual = select(far, again.residual, m.residual);
+      m.m2 = select(far, again.m2, m.m2);
+    } else {
+      m.m2 = select(far, S::splat(std::numeric_limits<T>::infinity()), m.m2);
+    }
+    return m;
   }
 
   template <class S>

@@ -11,48 +11,66 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// The parts that the kernels for contiguous rows share.
 template <class Formula, class Isa>
 struct contiguous_rows {
-  template <int R, bool Rescaled, class P>
-  static TENSORNORM_INLINE auto scan(const P& p, index row) {
-    using T = typename P::data_type;
-    row_scan<Isa, T, R, Rescaled> s{{}, vec<Isa, compute_t<T>, R>::splat(1), {}, 0};
-    TENSORNORM_UNROLL
-    for (int r = 0; r < R; ++r) s.x[r] = p.x + offset(p.rows, p.x_strides, row + r);
+  template <bool Rescaled, class P>
+  static TENSORNORM_INLINE auto scan(const P& p, index row, int count) {
+    using type = row_scan<Isa, typename P::data_type, Rescaled>;
+    type s{{}, count, type::rows::splat(1), {}};
+    for (int r = 0; r < count; ++r) s.x[r] = p.x + offset(p.rows, p.x_strides, row + r);
     return s;
   }
 
   /// Saves the constants of the rows from `row` on, and writes them.
   template <class Scan, class P, class Constants>
   static TENSORNORM_INLINE void write(const Scan& s, const P& p, index row, const Constants& c, bool past_cache) {
-    constexpr int R = Scan::rows::size;
-    row_writer<Formula, Scan, typename P::data_type> writer{s, c, {}};
-    TENSORNORM_UNROLL
-    for (int r = 0; r < R; ++r) {
-      writer.y[r] = p.y + offset(p.rows, p.y_strides, row + r);
-      save(p, row + r, c, s.scale, r);
+    if (p.rstd)
+      for (int r = 0; r < s.count; ++r) save(p, row + r, c, s.scale, r);
+    if (p.parameters.per_block) {
+      if constexpr (Formula::has_bias) each_row(s, p, row, c, [&](const auto& writer, int r) TENSORNORM_INLINE_LAMBDA {
+          const index first = (row + r) / p.rows.inner % p.parameters.groups * p.rows.blocks;
+          for (index block = 0; block < p.rows.blocks; ++block)
+            put(writer, block * p.rows.run, (block + 1) * p.rows.run, shared_parameters(p, first + block), past_cache);
+        });
+    } else {
+      with_affine<Formula>(p, [&](const auto& affine) TENSORNORM_INLINE_LAMBDA {
+        each_row(s, p, row, c, [&](const auto& writer, int) TENSORNORM_INLINE_LAMBDA {
+          put(writer, 0, p.rows.size(), affine, past_cache);
+        });
+      });
     }
-    const auto put = [&](index begin, index end, const auto& finish) TENSORNORM_INLINE_LAMBDA {
-      if constexpr (R == 1 && !Scan::is_rescaled)
-        if (past_cache) return writer.write_past_cache(begin, end, finish);
-      writer.write(begin, end, finish);
-    };
-    with_affine<Formula>(p, [&](const auto& affine) TENSORNORM_INLINE_LAMBDA {
-      if (!p.parameters.per_block)
-        return put(0, p.rows.size(),
-                   [affine](const auto& v, index i) TENSORNORM_INLINE_LAMBDA { return affine(v, i); });
-      if constexpr (R == 1 && Formula::has_bias) {
-        const index first = row / p.rows.inner % p.parameters.groups * p.rows.blocks;
-        for (index block = 0; block < p.rows.blocks; ++block)
-          put(block * p.rows.run, (block + 1) * p.rows.run,
-              [shared = affine.shared(first + block)](const auto& v, index)
-                  TENSORNORM_INLINE_LAMBDA { return shared(v); });
-      }
-    });
   }
 
  private:
   static TENSORNORM_INLINE index offset(const rows_shape& rows, const rows_strides& strides, index row) {
     if (rows.inner == 1) return row * strides.outer;
     return row / rows.inner * strides.outer + row % rows.inner * strides.inner;
+  }
+
+  /// run(writer, r) for each row r of the scan.
+  template <class Scan, class P, class Constants, class F>
+  static TENSORNORM_INLINE void each_row(const Scan& s, const P& p, index row, const Constants& c, const F& run) {
+    typename Scan::compute constants[4][Scan::rows::size];
+    c.mean.store(constants[0]);
+    c.residual.store(constants[1]);
+    c.variance.store(constants[2]);
+    c.rstd.store(constants[3]);
+    for (int r = 0; r < s.count; ++r) {
+      T_of<P>* const y = p.y + offset(p.rows, p.y_strides, row + r);
+      run(row_writer<Formula, Scan, T_of<P>>{
+              s, r, y, {{constants[0][r]}, {constants[1][r]}, {constants[2][r]}, {constants[3][r]}}},
+          r);
+    }
+  }
+
+  template <class P>
+  using T_of = typename P::data_type;
+
+  template <class Writer, class Affine>
+  static TENSORNORM_INLINE void put(const Writer& writer, index begin, index end, const Affine& affine,
+                                    bool past_cache) {
+    if (past_cache)
+      writer.write_past_cache(begin, end, affine);
+    else
+      writer.write(begin, end, affine);
   }
 };
 
@@ -62,10 +80,12 @@ struct row_norm_rescaled {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& count) {
     using rows = contiguous_rows<Formula, Isa>;
-    for (index row = first; row < first + count; ++row) {
-      auto scan = rows::template scan<1, true>(p, row);
+    constexpr index most = row_scan<Isa, typename P::data_type, true>::rows::size;
+    for (index done = 0; done < count; done += most) {
+      const index left = count - done;
+      auto scan = rows::template scan<true>(p, first + done, static_cast<int>(left < most ? left : most));
       rescaled<Formula>(scan, p, [&](const auto& constants) TENSORNORM_INLINE_LAMBDA {
-        rows::write(scan, p, row, constants, false);
+        rows::write(scan, p, first + done, constants, false);
       });
     }
   }
@@ -76,11 +96,22 @@ template <class Formula>
 struct row_norm {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last) {
+    using compute = typename P::compute;
+    using rows = contiguous_rows<Formula, Isa>;
     const bool past_cache = streams(p);
-    index row = first;
-    if (takes_four(p) && !past_cache)
-      for (; row + 4 <= last; row += 4) rows_from<Isa, 4>(p, row, false);
-    for (; row < last; ++row) rows_from<Isa, 1>(p, row, past_cache);
+    const index step = past_cache ? 1 : rows_at_a_time(p, row_scan<Isa, typename P::data_type, false>::rows::size);
+    for (index row = first; row < last; row += step) {
+      const index count = last - row < step ? last - row : step;
+      auto scan = rows::template scan<false>(p, row, static_cast<int>(count));
+      // While a row leaves for memory the next comes from there, some lines further on than this one.
+      if (past_cache)
+        scan.ahead = {reinterpret_cast<const char*>(scan.x[0] + p.rows.size()) + 4096, sizeof(*p.x)};
+      const auto constants = constants_of<Formula>(scan, p);
+      if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high))
+        enter<row_norm_rescaled<Formula>>(typename Isa::cold(), p, row, count);
+      else
+        rows::write(scan, p, row, constants, past_cache);
+    }
     if (past_cache) stream_fence();
   }
 
@@ -92,27 +123,12 @@ struct row_norm {
            static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.y) > past_cache_bytes;
   }
 
-  /// Four rows at a time hide the latency of sums, division and root. Not where they would push each
-  /// other out of the first-level cache: rows of more than 4 KiB, or 4 KiB apart.
+  /// Several rows at a time hide the latency of sums, division and root, as long as they stay in the
+  /// first-level cache: 12 KiB of them, beside as much of y.
   template <class P>
-  static bool takes_four(const P& p) {
-    const index bytes = p.rows.size() * static_cast<index>(sizeof(*p.x));
-    const index apart = p.x_strides.outer * static_cast<index>(sizeof(*p.x));
-    return !p.parameters.per_block && bytes <= 4096 && (apart % 2048 != 0 || bytes < 1024);
-  }
-
-  template <class Isa, int R, class P>
-  static TENSORNORM_INLINE void rows_from(const P& p, index row, bool past_cache) {
-    using compute = typename P::compute;
-    using rows = contiguous_rows<Formula, Isa>;
-    auto scan = rows::template scan<R, false>(p, row);
-    // Half of the next rows' lines come in each of the passes but the first of three.
-    scan.ahead = {reinterpret_cast<const char*>(scan.x[R - 1] + p.rows.size()), !past_cache};
-    scan.lines_per_row = static_cast<int>(sizeof(*p.x)) / 2;
-    const auto constants = constants_of<Formula>(scan, p);
-    if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high))
-      return enter<row_norm_rescaled<Formula>>(typename Isa::cold(), p, row, index{R});
-    rows::write(scan, p, row, constants, past_cache);
+  static index rows_at_a_time(const P& p, index most) {
+    const index fit = (12 << 10) / (p.rows.size() * static_cast<index>(sizeof(*p.x)));
+    return fit < 1 ? 1 : fit < most ? fit : most;
   }
 };
 

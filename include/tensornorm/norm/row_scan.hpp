@@ -1,4 +1,4 @@
-// Reads rows whose elements lie side by side, in registers along the row, several rows at a time.
+// Reads rows whose elements lie side by side, in registers along the row, some rows at a time.
 #pragma once
 
 #include "../reduce/reduce.hpp"
@@ -8,36 +8,33 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// Brings the rows that come next closer while these are worked on, some lines at each step.
+/// Brings rows that come next closer while these are worked on, some lines at each step.
 struct read_ahead {
-  const char* next = nullptr;  // null: leave it to the machine
-  bool near = false;           // to the first-level cache, else to the second
+  const char* next = nullptr;  // null: leave it to the machine, which does as well within its caches
+  int lines_per_tile = 0;
 
-  TENSORNORM_INLINE void lines(int count) {
+  TENSORNORM_INLINE void tile() {
     if (!next) return;
-    for (int n = 0; n < count; ++n) {
-      if (near)
-        prefetch<cache_level::first>(next + n * 64);
-      else
-        prefetch<cache_level::second>(next + n * 64);
-    }
-    next += count * 64;
+    for (int n = 0; n < lines_per_tile; ++n) prefetch<cache_level::second>(next + n * 64);
+    next += lines_per_tile * 64;
   }
 };
 
-/// R contiguous rows. Rescaled rows are multiplied by a power of two as they are read.
-template <class Isa, class T, int R, bool Rescaled>
+/// A few contiguous rows; lanes without a row repeat the last. Rescaled rows are multiplied by a power of two as they
+/// are read.
+template <class Isa, class T, bool Rescaled>
 struct row_scan {
   using compute = compute_t<T>;
-  using rows = vec<Isa, compute, R>;  // a number for each row
-  using lanes = row_lanes<Isa, compute>;
   using V = native_vec<Isa, compute>;
+  // A number for each row. Not wider: rows are few, and division and root take twice as long.
+  using rows = vec<Isa, compute, (Isa::bytes < 32 ? Isa::bytes : 32) / static_cast<int>(sizeof(compute))>;
+  using lanes = row_lanes<Isa, compute>;
   static constexpr bool is_rescaled = Rescaled;
 
-  const T* x[R];
+  const T* x[rows::size];
+  int count;
   rows scale;
   mutable read_ahead ahead;
-  int lines_per_row;  // to read ahead while 64 elements of a row are read
 
   /// L::size elements of a row, from p on.
   template <class L>
@@ -50,48 +47,38 @@ struct row_scan {
   }
 
   /// Reduces elements [begin, end) of each row. end - begin is at most chunk_length; begin is a
-  /// multiple of it.
+  /// multiple of it. The rows are taken one after the other, so that the machine adds up the lanes of
+  /// one while it reads the next.
   template <template <class> class Reducer>
   TENSORNORM_INLINE Reducer<rows> reduce(index begin, index end, const rows& shift) const {
-    // As many rows together as leave registers to work with.
-    constexpr int fit = 16 / (lane_count / V::size * Reducer<lanes>::count);
-    constexpr int group = fit < 1 ? 1 : fit < R ? fit : R;
+    compute shifts[rows::size];
+    shift.store(shifts);
     return reduce_blocks<Reducer<rows>>(begin, end, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
       Reducer<rows> result = Reducer<rows>::start(shift);
-      TENSORNORM_UNROLL
-      for (int row = 0; row < R; row += group) reduce_rows<group>(row, first, last, shift, result);
+      for (int row = 0; row < count; ++row) {
+        const auto state = fold(reduce_row<Reducer>(row, first, last, shifts[row]));
+        // Into the lanes of this row and of those to come. Not by way of memory: a register loaded from
+        // what was stored piece by piece waits for every store before.
+        const auto lanes_left = lanes_from<rows>(row);
+        TENSORNORM_UNROLL
+        for (int s = 0; s < Reducer<rows>::count; ++s)
+          result.state[s] = select(lanes_left, rows::splat(state.state[s][0]), result.state[s]);
+      }
       return result;
     });
   }
 
  private:
-  /// The folded states of rows [first, first + Group), into result.
-  template <int Group, template <class> class Reducer>
-  TENSORNORM_INLINE void reduce_rows(int first, index begin, index end, const rows& shift,
-                                     Reducer<rows>& result) const {
-    Reducer<lanes> state[Group];
-    const T* p[Group];
-    TENSORNORM_UNROLL
-    for (int r = 0; r < Group; ++r) {
-      p[r] = x[first + r];
-      state[r] = Reducer<lanes>::start(lanes::splat(shift[first + r]));
-    }
+  template <template <class> class Reducer>
+  TENSORNORM_INLINE Reducer<lanes> reduce_row(int row, index begin, index end, compute shift) const {
+    const T* const p = x[row];
+    Reducer<lanes> state = Reducer<lanes>::start(lanes::splat(shift));
     index i = begin;
     for (; i + lane_count <= end; i += lane_count) {
-      ahead.lines(lines_per_row * Group);
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Group; ++r) state[r].absorb(read<lanes>(first + r, p[r] + i));
+      state.absorb(read<lanes>(row, p + i));
     }
-    if (i < end) {
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Group; ++r) state[r].absorb(tail(first + r, p[r], i, end, state[r].pad()));
-    }
-    TENSORNORM_UNROLL
-    for (int r = 0; r < Group; ++r) {
-      const auto folded = fold(state[r]);
-      TENSORNORM_UNROLL
-      for (int s = 0; s < Reducer<rows>::count; ++s) result.state[s].set(first + r, folded.state[s][0]);
-    }
+    if (i < end) state.absorb(tail(row, p, i, end, state.pad()));
+    return state;
   }
 
   /// Elements [begin, end), fewer than 64, in the last lanes; pad in the others.

@@ -72,6 +72,23 @@ TENSORNORM_INLINE tile<V, K> larger(const tile<V, K>& a, const tile<V, K>& b) {
   return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA { return larger(a.part[k], b.part[k]); });
 }
 
+/// Which lanes of a tile.
+template <class V, int K>
+struct tile_mask {
+  vec_mask<typename V::isa, typename V::scalar, V::size> part[K];
+};
+template <class V, int K>
+TENSORNORM_INLINE tile_mask<V, K> operator<(const tile<V, K>& a, const tile<V, K>& b) {
+  tile_mask<V, K> mask;
+  TENSORNORM_UNROLL
+  for (int k = 0; k < K; ++k) mask.part[k] = a.part[k] < b.part[k];
+  return mask;
+}
+template <class V, int K>
+TENSORNORM_INLINE tile<V, K> select(const tile_mask<V, K>& mask, const tile<V, K>& yes, const tile<V, K>& no) {
+  return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA { return select(mask.part[k], yes.part[k], no.part[k]); });
+}
+
 /// True if a lane is outside [low, high], or NaN.
 template <class Isa, class T, int N>
 TENSORNORM_INLINE bool any_outside(const vec<Isa, T, N>& a, T low, T high) {
@@ -125,7 +142,8 @@ TENSORNORM_INLINE tile<V, K> round_to(const tile<V, K>& a) {
 template <class V, int K>
 TENSORNORM_INLINE tile<V, K> lanes_from(int first, const tile<V, K>& a, const tile<V, K>& b) {
   return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA {
-    return select(lanes_from<V>(first - k * V::size), a.part[k], b.part[k]);
+    const int from = first - k * V::size;
+    return select(lanes_from<V>(from < 0 ? 0 : from > V::size ? V::size : from), a.part[k], b.part[k]);
   });
 }
 

@@ -63,7 +63,7 @@ struct centred_sums : sums<L, 2> {
   }
   TENSORNORM_INLINE L pad() const { return shift; }
   TENSORNORM_INLINE void absorb(const L& x) {
-    const L d = x - shift;
+    const L d = fma(L::splat(-1), shift, x);  // x - shift; adders are scarcer than multipliers
     this->state[0] = this->state[0] + d;
     this->state[1] = fma(d, d, this->state[1]);
   }
@@ -103,6 +103,13 @@ struct moments {
     r.m2 = larger(r.m2, zero);  // rounding may have made it negative; NaN stays
     r.move_mean(rho);
     return r;
+  }
+
+  /// Where `shift` was too far from the mean for about(): the square of its distance is more than the
+  /// variance, and the difference of the two sums has lost more than a bit.
+  TENSORNORM_INLINE auto far_from(const S& shift) const {
+    const S distance = (mean - shift) + residual;
+    return m2 < distance * distance * S::splat(static_cast<T>(n));
   }
 
   /// Pools two sets of elements (Chan, Golub and LeVeque 1983).

@@ -168,6 +168,56 @@ TENSORNORM_INLINE void store(const V& v, S* p) {
   }
 }
 
+/// Whether loads and stores of some lanes of V from or to numbers of type S touch no others.
+template <class V, class S>
+inline constexpr bool has_masked_memory = TENSORNORM_X86_LEVELS && std::is_same_v<S, typename V::scalar> &&
+                                          V::isa::bytes >= 32 && V::size * sizeof(S) >= 32;
+
+/// The first `count` lanes from p on, zeros in the others. Touches nothing else.
+template <class V, class S>
+TENSORNORM_INLINE V load_first(const S* p, int count) {
+#if TENSORNORM_X86_LEVELS
+  if constexpr (has_masked_memory<V, S>) {
+    const unsigned bits = (1u << count) - 1;
+    using native = typename V::native;
+    if constexpr (sizeof(V) == 64 && sizeof(S) == 4)
+      return {__builtin_ia32_loadups512_mask(p, native{}, static_cast<unsigned short>(bits))};
+    else if constexpr (sizeof(V) == 64)
+      return {__builtin_ia32_loadupd512_mask(p, native{}, static_cast<unsigned char>(bits))};
+    else if constexpr (sizeof(S) == 4)
+      return {__builtin_ia32_maskloadps256(reinterpret_cast<const native*>(p), *lane_window<V>::first(count))};
+    else
+      return {__builtin_ia32_maskloadpd256(reinterpret_cast<const native*>(p), *lane_window<V>::first(count))};
+  }
+#endif
+  S buffer[static_cast<std::size_t>(V::size)] = {};
+  for (int c = 0; c < count; ++c) buffer[c] = p[c];
+  return load<V>(buffer);
+}
+
+/// Stores the first `count` lanes. Touches nothing else.
+template <class V, class S>
+TENSORNORM_INLINE void store_first(const V& v, S* p, int count) {
+#if TENSORNORM_X86_LEVELS
+  if constexpr (has_masked_memory<V, S>) {
+    const unsigned bits = (1u << count) - 1;
+    using native = typename V::native;
+    if constexpr (sizeof(V) == 64 && sizeof(S) == 4)
+      __builtin_ia32_storeups512_mask(p, v.v, static_cast<unsigned short>(bits));
+    else if constexpr (sizeof(V) == 64)
+      __builtin_ia32_storeupd512_mask(p, v.v, static_cast<unsigned char>(bits));
+    else if constexpr (sizeof(S) == 4)
+      __builtin_ia32_maskstoreps256(reinterpret_cast<native*>(p), *lane_window<V>::first(count), v.v);
+    else
+      __builtin_ia32_maskstorepd256(reinterpret_cast<native*>(p), *lane_window<V>::first(count), v.v);
+    return;
+  }
+#endif
+  S buffer[static_cast<std::size_t>(V::size)];
+  store(v, buffer);
+  for (int c = 0; c < count; ++c) p[c] = buffer[c];
+}
+
 /// v rounded to the values of S.
 template <class S, class V>
 TENSORNORM_INLINE V round_to(const V& v) {

@@ -6,6 +6,7 @@
 #include "isa.hpp"
 
 #if TENSORNORM_GNU_VECTORS
+#include "mask_gnu.hpp"
 #include "vec_gnu.hpp"
 #else
 #include "vec_array.hpp"

@@ -23,6 +23,7 @@ struct vec {
   static constexpr int size = N;
   typedef T native __attribute__((vector_size(N * sizeof(T))));
   typedef T in_memory __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
+  typedef int_of_size<sizeof(T)> bits __attribute__((vector_size(N * sizeof(T))));
 
   native v;
 
@@ -43,7 +44,18 @@ struct vec {
   static TENSORNORM_INLINE vec splat(T s, std::integer_sequence<int, Lane...>) {
     typedef T start __attribute__((vector_size(16)));
     const start first{s};
-    return {__builtin_shufflevector(first, first, (Lane & 0)...)};
+#if TENSORNORM_GCC_X86
+    if constexpr (sizeof(native) == 64 && sizeof(T) == 4)
+      return {__builtin_ia32_broadcastss512(first, native{}, static_cast<unsigned short>(-1))};
+    else if constexpr (sizeof(native) == 64)
+      return {__builtin_ia32_broadcastsd512(first, native{}, static_cast<unsigned char>(-1))};
+    else if constexpr (sizeof(native) == 32 && sizeof(T) == 4 && isa::bytes >= 32)
+      return {__builtin_ia32_vbroadcastss_ps256(first)};
+    else if constexpr (sizeof(native) == 32 && isa::bytes >= 32)
+      return {__builtin_ia32_vbroadcastsd_pd256(first)};
+    else
+#endif
+      return {__builtin_shufflevector(first, first, (Lane & 0)...)};
   }
 };
 
@@ -68,75 +80,14 @@ struct vec<Isa, T, 1> {
   friend TENSORNORM_INLINE vec operator/(const vec& a, const vec& b) { return {a.v / b.v}; }
 };
 
-/// Which lanes: all bits of a lane are set, or none.
-template <class Isa, class T, int N>
-struct vec_mask {
-  typedef int_of_size<sizeof(T)> native __attribute__((vector_size(N * sizeof(T))));
-  typedef long long words __attribute__((vector_size(N * sizeof(T) < 8 ? 8 : N * sizeof(T))));
-  static constexpr int word_count = static_cast<int>(N * sizeof(T) / 8);
-  native m;
-  friend TENSORNORM_INLINE vec_mask operator|(const vec_mask& a, const vec_mask& b) { return {a.m | b.m}; }
-};
-template <class Isa, class T>
-struct vec_mask<Isa, T, 1> {
-  bool m;
-  friend TENSORNORM_INLINE vec_mask operator|(const vec_mask& a, const vec_mask& b) { return {a.m || b.m}; }
-};
-
-template <class Isa, class T, int N>
-TENSORNORM_INLINE vec_mask<Isa, T, N> operator<(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
-  return {a.v < b.v};
-}
-
-/// Lanes where a is outside [low, high], or NaN.
-template <class Isa, class T, int N>
-TENSORNORM_INLINE vec_mask<Isa, T, N> outside(const vec<Isa, T, N>& a, T low, T high) {
-  using V = vec<Isa, T, N>;
-  if constexpr (N == 1)
-    return {!(a.v >= low && a.v <= high)};
-  else
-    return {~((a.v >= V::splat(low).v) & (a.v <= V::splat(high).v))};
-}
-
-/// Lanes numbered first and up.
-template <class V>
-TENSORNORM_INLINE vec_mask<typename V::isa, typename V::scalar, V::size> lanes_from(int first) {
-  using mask = vec_mask<typename V::isa, typename V::scalar, V::size>;
-  using lane = int_of_size<sizeof(typename V::scalar)>;
-  return [first]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
-    const typename mask::native number{lane{Lane}...};
-    const typename mask::native bound{((void)Lane, static_cast<lane>(first))...};
-    return mask{number >= bound};
-  }(std::make_integer_sequence<int, V::size>());
-}
-
-template <class Isa, class T, int N>
-TENSORNORM_INLINE vec<Isa, T, N> select(const vec_mask<Isa, T, N>& mask, const vec<Isa, T, N>& yes,
-                                        const vec<Isa, T, N>& no) {
-  return {mask.m ? yes.v : no.v};
-}
-
-template <class Isa, class T, int N>
-TENSORNORM_INLINE bool any(const vec_mask<Isa, T, N>& mask) {
-  if constexpr (N == 1) {
-    return mask.m;
-  } else {
-    const auto words = reinterpret_cast<typename vec_mask<Isa, T, N>::words>(mask.m);
-    long long all = words[0];
-    TENSORNORM_UNROLL
-    for (int i = 1; i < mask.word_count; ++i) all |= words[i];
-    return all != 0;
-  }
-}
-
 /// |a|: the sign bit cleared, also of a NaN.
 template <class Isa, class T, int N>
 TENSORNORM_INLINE vec<Isa, T, N> abs(const vec<Isa, T, N>& a) {
   if constexpr (N == 1) {
     return {std::fabs(a.v)};
   } else {
-    using bits = typename vec_mask<Isa, T, N>::native;
     using V = vec<Isa, T, N>;
+    using bits = typename V::bits;
     const bits sign = reinterpret_cast<bits>(V::splat(T(-0.0)).v);
     return {reinterpret_cast<typename V::native>(reinterpret_cast<bits>(a.v) & ~sign)};
   }
