@@ -103,18 +103,20 @@ TENSORNORM_INLINE void save(const P& p, index row, const row_constants<S>& c, co
 }
 
 /// Calls run(affine) with the affine type that fits the problem. The usual cases are compiled for
-/// themselves; the others share one.
-template <class Formula, class T, class W, class B, class F>
+/// themselves, unless they are Rare; the others share one.
+template <class Formula, bool Rare, class T, class W, class B, class F>
 TENSORNORM_INLINE void with_affine(const norm_problem<T, W, B>& p, const F& run) {
   const bool plain = !p.weight_plus_one && !p.round_before_weight;
   const auto as = [&]<parameter_kind Kind>() TENSORNORM_INLINE_LAMBDA {
     run(affine<T, W, B, Kind>{p.weight, p.bias, p.weight_plus_one, p.round_before_weight});
   };
-  if (plain && !p.weight && !p.bias) return as.template operator()<parameter_kind::none>();
-  if constexpr (Formula::has_bias) {
-    if (plain && p.weight && p.bias) return as.template operator()<parameter_kind::weight_and_bias>();
-  } else {
-    if (plain && p.weight) return as.template operator()<parameter_kind::weight>();
+  if constexpr (!Rare) {
+    if (plain && !p.weight && !p.bias) return as.template operator()<parameter_kind::none>();
+    if constexpr (Formula::has_bias) {
+      if (plain && p.weight && p.bias) return as.template operator()<parameter_kind::weight_and_bias>();
+    } else {
+      if (plain && p.weight) return as.template operator()<parameter_kind::weight>();
+    }
   }
   as.template operator()<parameter_kind::any>();
 }

@@ -31,7 +31,7 @@ struct contiguous_rows {
             put(writer, block * p.rows.run, (block + 1) * p.rows.run, shared_parameters(p, first + block), past_cache);
         });
     } else {
-      with_affine<Formula>(p, [&](const auto& affine) TENSORNORM_INLINE_LAMBDA {
+      with_affine<Formula, Scan::is_rescaled>(p, [&](const auto& affine) TENSORNORM_INLINE_LAMBDA {
         each_row(s, p, row, c, [&](const auto& writer, int) TENSORNORM_INLINE_LAMBDA {
           put(writer, 0, p.rows.size(), affine, past_cache);
         });

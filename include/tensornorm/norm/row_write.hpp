@@ -17,7 +17,8 @@ struct row_writer {
   using isa = typename Scan::V::isa;
   using V = typename Scan::V;
   // 32 bytes to a store through the cache: wider ones were slower on Zen 4, never faster.
-  using store_vec = vec<isa, compute, (isa::bytes < 32 ? isa::bytes : 32) / static_cast<int>(sizeof(compute))>;
+  static constexpr int store_size = 32 / static_cast<int>(sizeof(T));
+  using store_vec = vec<isa, compute, (V::size < store_size ? V::size : store_size)>;
   using one = vec<isa, compute, 1>;
 
   const Scan& scan;

@@ -105,11 +105,11 @@ struct moments {
     return r;
   }
 
-  /// Where `shift` was too far from the mean for about(): the square of its distance is more than the
-  /// variance, and the difference of the two sums has lost more than a bit.
+  /// Where `shift` was too far from the mean for about(): by more than two standard deviations, so that
+  /// the difference of the two sums has lost more than two bits.
   TENSORNORM_INLINE auto far_from(const S& shift) const {
     const S distance = (mean - shift) + residual;
-    return m2 < distance * distance * S::splat(static_cast<T>(n));
+    return m2 * S::splat(4) < distance * distance * S::splat(static_cast<T>(n));
   }
 
   /// Pools two sets of elements (Chan, Golub and LeVeque 1983).

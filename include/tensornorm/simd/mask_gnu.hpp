@@ -60,7 +60,7 @@ struct vec_mask<Isa, T, N> {
 };
 
 /// How a comparison is told to the instruction.
-enum class predicate { less = 17, not_less_equal = 22, not_greater_equal = 25 };
+enum class predicate { unordered = 3, less = 17, not_less_equal = 22, not_greater_equal = 25 };
 
 template <predicate How, class Isa, class T, int N>
 TENSORNORM_INLINE vec_mask<Isa, T, N> compare(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
@@ -89,6 +89,17 @@ TENSORNORM_INLINE vec_mask<Isa, T, N> operator<(const vec<Isa, T, N>& a, const v
   else
 #endif
     return {a.v < b.v};
+}
+
+/// Lanes that are NaN.
+template <class Isa, class T, int N>
+TENSORNORM_INLINE vec_mask<Isa, T, N> is_nan(const vec<Isa, T, N>& a) {
+#if TENSORNORM_GCC_X86
+  if constexpr (has_mask_builtins<Isa, T, N>)
+    return compare<predicate::unordered>(a, a);
+  else
+#endif
+    return {a.v != a.v};
 }
 
 /// Lanes where a is outside [low, high], or NaN.
