@@ -49,17 +49,16 @@ struct column_scan {
       return value;
   }
 
-  /// As row_scan::reduce, for a tile of rows: the 64 sums of a row, then their tree.
+  /// As row_scan::reduce, for a tile of rows.
   template <template <class> class Reducer>
   TENSORNORM_INLINE Reducer<rows> reduce(index begin, index end, const rows& shift) const {
-    return reduce_blocks<Reducer<rows>>(begin, end, [&](index from, index to) TENSORNORM_INLINE_LAMBDA {
-      return reduce_block<Reducer>(from, to, shift);
+    return reduce_blocks<Reducer<rows>>(begin, end, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
+      return reduce_block<Reducer>(first, last, shift);
     });
   }
 
- private:
-  /// Lanes l, l + 32, l + 16 and l + 48 meet in registers; these fours meet in the order of the
-  /// tree, which takes the bits of l from the highest to the lowest.
+  /// The 64 sums of a row, then their tree. Lanes l, l + 32, l + 16 and l + 48 meet in registers; these
+  /// fours meet in the order of the tree, which takes the bits of l from the highest to the lowest.
   template <template <class> class Reducer>
   TENSORNORM_INLINE Reducer<rows> reduce_block(index begin, index end, const rows& shift) const {
     return pairwise<Reducer<rows>, 5>(16, [&](index four) TENSORNORM_INLINE_LAMBDA {
@@ -73,6 +72,7 @@ struct column_scan {
     });
   }
 
+ private:
   /// What lane l of a contiguous row would hold: every 64th element, and one of the tail, which fills
   /// the last lanes.
   template <template <class> class Reducer>

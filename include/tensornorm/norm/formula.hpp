@@ -67,7 +67,7 @@ struct centred_formula {
     using T = typename S::scalar;
     const index n = end - begin;
     const index sample = n < lane_count ? n : lane_count;
-    const auto total = scan.template reduce<sum>(begin, begin + sample, S::splat(0));
+    const auto total = scan.template reduce_block<sum>(begin, begin + sample, S::splat(0));
     const S shift = total.state[0] / S::splat(static_cast<T>(sample));
     auto m = moments<S>::about(shift, scan.template reduce<centred_sums>(begin, end, shift), n);
     if (sample == n) return m;

@@ -47,25 +47,31 @@ struct row_scan {
   }
 
   /// Reduces elements [begin, end) of each row. end - begin is at most chunk_length; begin is a
-  /// multiple of it. The rows are taken one after the other, so that the machine adds up the lanes of
-  /// one while it reads the next.
+  /// multiple of it.
   template <template <class> class Reducer>
   TENSORNORM_INLINE Reducer<rows> reduce(index begin, index end, const rows& shift) const {
+    return reduce_blocks<Reducer<rows>>(begin, end, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
+      return reduce_block<Reducer>(first, last, shift);
+    });
+  }
+
+  /// The same for at most block_length elements. The rows are taken one after the other, so that the
+  /// machine adds up the lanes of one while it reads the next.
+  template <template <class> class Reducer>
+  TENSORNORM_INLINE Reducer<rows> reduce_block(index begin, index end, const rows& shift) const {
     compute shifts[rows::size];
     shift.store(shifts);
-    return reduce_blocks<Reducer<rows>>(begin, end, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
-      Reducer<rows> result = Reducer<rows>::start(shift);
-      for (int row = 0; row < count; ++row) {
-        const auto state = fold(reduce_row<Reducer>(row, first, last, shifts[row]));
-        // Into the lanes of this row and of those to come. Not by way of memory: a register loaded from
-        // what was stored piece by piece waits for every store before.
-        const auto lanes_left = lanes_from<rows>(row);
-        TENSORNORM_UNROLL
-        for (int s = 0; s < Reducer<rows>::count; ++s)
-          result.state[s] = select(lanes_left, rows::splat(state.state[s][0]), result.state[s]);
-      }
-      return result;
-    });
+    Reducer<rows> result = Reducer<rows>::start(shift);
+    for (int row = 0; row < count; ++row) {
+      const auto state = fold(reduce_row<Reducer>(row, begin, end, shifts[row]));
+      // Into the lanes of this row and of those to come. Not by way of memory: a register loaded from
+      // what was stored piece by piece waits for every store before.
+      const auto lanes_left = lanes_from<rows>(row);
+      TENSORNORM_UNROLL
+      for (int s = 0; s < Reducer<rows>::count; ++s)
+        result.state[s] = select(lanes_left, rows::splat(state.state[s][0]), result.state[s]);
+    }
+    return result;
   }
 
  private:
