@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <tensornorm/reduce/lanes.hpp>
 #include <type_traits>
 
@@ -51,6 +52,14 @@ struct each_lanes {
     f(std::type_identity<kernel::vec<Isa, T, 1>>());
   }
 };
+
+/// a * b + c, rounded once or twice, whatever this file is compiled for.
+template <class T>
+T multiply_add(T a, T b, T c, bool fused) {
+  if (fused) return std::fma(a, b, c);
+  const volatile T product = a * b;
+  return product + c;
+}
 
 /// Runs a kernel at every level; a lambda that it is handed must be TENSORNORM_INLINE_LAMBDA.
 template <class Kernel, class... Args>
