@@ -11,11 +11,15 @@ namespace {
 namespace kernel = tensornorm::kernel;
 using kernel::index;
 
+std::string pair_of(const std::string& left, const std::string& right) {
+  return std::string("(").append(left).append(" ").append(right).append(")");
+}
+
 /// Writes down what merged with what.
 struct history {
   std::string text;
 
-  void merge(const history& other) { text = "(" + text + " " + other.text + ")"; }
+  void merge(const history& other) { text = pair_of(text, other.text); }
 };
 
 /// The tree over `count` leaves from `first` on: on the left the largest full tree that leaves something
@@ -25,7 +29,7 @@ std::string balanced(index first, index count, const Leaf& leaf) {
   if (count == 1) return leaf(first).text;
   index left = 1;
   while (2 * left < count) left *= 2;
-  return "(" + balanced(first, left, leaf) + " " + balanced(first + left, count - left, leaf) + ")";
+  return pair_of(balanced(first, left, leaf), balanced(first + left, count - left, leaf));
 }
 
 history numbered(index i) { return {std::to_string(i)}; }
@@ -58,9 +62,7 @@ TEST(pairwise, asks_for_each_leaf_once_and_in_order) {
   }
 }
 
-history interval(index begin, index end) {
-  return {"[" + std::to_string(begin) + "," + std::to_string(end) + ")"};
-}
+history interval(index begin, index end) { return {pair_of(std::to_string(begin), std::to_string(end))}; }
 
 TEST(reduce_blocks, splits_into_blocks_from_the_beginning_and_a_shorter_last_and_merges_them_pairwise) {
   constexpr index block = kernel::block_length;
@@ -115,14 +117,14 @@ struct history_reducer {
 
   void merge(const history_reducer& other) {
     for (std::size_t i = 0; i < state[0].lane.size(); ++i)
-      state[0].lane[i] = "(" + state[0].lane[i] + " " + other.state[0].lane[i] + ")";
+      state[0].lane[i] = pair_of(state[0].lane[i], other.state[0].lane[i]);
   }
 };
 
 /// Lane, lane + width, lane + 2 width, ... as a tree of halves.
 std::string halves(int lane, int width) {
   if (width == kernel::lane_count) return std::to_string(lane);
-  return "(" + halves(lane, 2 * width) + " " + halves(lane + width, 2 * width) + ")";
+  return pair_of(halves(lane, 2 * width), halves(lane + width, 2 * width));
 }
 
 TEST(fold, merges_the_upper_half_of_the_lanes_into_the_lower_until_one_is_left) {
