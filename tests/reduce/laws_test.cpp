@@ -169,24 +169,33 @@ TYPED_TEST(reducers, merge_in_any_grouping_up_to_rounding) {
   });
 }
 
+/// The lanes of a state are the first of those expected.
+template <class R, class Expected>
+TENSORNORM_INLINE void expect_plain_state(const R& result, const Expected& expected) {
+  for (int n = 0; n < R::count; ++n)
+    for (int lane = 0; lane < R::lanes::size; ++lane) {
+      const auto value = result.state[n][lane];
+      const auto wanted = expected[static_cast<std::size_t>(lane)][static_cast<std::size_t>(n)];
+      EXPECT_EQ(bits(value), bits(wanted))
+          << R::lanes::size << " lanes: " << value << ", expected " << wanted;
+    }
+}
+
 TYPED_TEST(reducers, absorb_and_fold_as_plain_code_does) {
   using T = typename TypeParam::scalar;
   using plain_code = typename TypeParam::plain_code;
   run_at_each_level<each_lanes<T>>([&](auto type) TENSORNORM_INLINE_LAMBDA {
     using L = typename decltype(type)::type;
-    constexpr int tiles = 40;
-    const auto state = this->template absorbed<L>(this->x_.data(), tiles);
-    const auto folded = fold(state);
-    std::array<plain_state<T>, L::size> expected{};
-    for (std::size_t i = 0; i < tiles * L::size; ++i)
-      plain_code::absorb(expected[i % L::size], this->x_[i], TestFixture::shift, L::isa::has_fma);
-    for (std::size_t width = L::size / 2; width > 0; width /= 2)
-      for (std::size_t lane = 0; lane < width; ++lane)
-        plain_code::merge(expected[lane], expected[lane + width]);
-    for (int n = 0; n < decltype(state)::count; ++n) {
-      const T result = folded.state[n][0];
-      const T wanted = expected[0][static_cast<std::size_t>(n)];
-      EXPECT_EQ(bits(result), bits(wanted)) << L::size << " lanes: " << result << ", expected " << wanted;
+    for (const int tiles : {1, 2, 40}) {
+      const auto state = this->template absorbed<L>(this->x_.data(), tiles);
+      std::array<plain_state<T>, L::size> expected{};
+      for (std::size_t i = 0; i < static_cast<std::size_t>(tiles) * L::size; ++i)
+        plain_code::absorb(expected[i % L::size], this->x_[i], TestFixture::shift, L::isa::has_fma);
+      expect_plain_state(state, expected);
+      for (std::size_t width = L::size / 2; width > 0; width /= 2)
+        for (std::size_t lane = 0; lane < width; ++lane)
+          plain_code::merge(expected[lane], expected[lane + width]);
+      expect_plain_state(fold(state), expected);
     }
   });
 }
