@@ -34,7 +34,7 @@ TYPED_TEST_SUITE(results_past_the_cache, scalars, scalar_names);
 TYPED_TEST(results_past_the_cache,
            have_the_bits_of_rows_that_go_through_it_and_nothing_beside_them_is_written) {
   using T = TypeParam;
-  for (const std::ptrdiff_t length : {16, 23, 64, 65, 130, 1025, 70001}) {
+  for (const std::ptrdiff_t length : {16, 23, 65, 1025, 70001}) {
     const row_block all{too_many<T> / length + 1, length, 1};
     const std::ptrdiff_t half = (all.outer + 1) / 2;
     const auto x = many_numbers<T>(all.count());
@@ -52,6 +52,9 @@ TYPED_TEST(results_past_the_cache,
       }
       EXPECT_TRUE(same_bits(y.values(), expected)) << name_of(f.kind) << " of " << all;
       EXPECT_TRUE(y.intact()) << name_of(f.kind) << " of " << all;
+      canary_buffer<T> in_place(x, static_cast<std::size_t>(length % 3));
+      normalize_rows<T>(f, all, {in_place.data(), in_place.data(), weight.data(), b});
+      EXPECT_TRUE(same_bits(in_place.values(), expected)) << name_of(f.kind) << " of " << all << " in place";
     }
   }
 }
