@@ -87,11 +87,22 @@ TYPED_TEST(arithmetic, a_zero_row_is_zero_with_eps_and_nan_without) {
   }
 }
 
+/// Exponents that make a row large or small, and those that bring its squares to the ends of their range.
+template <class T>
+std::vector<int> exponents() {
+  std::vector<int> all = {-4, -1, 1, 9};
+  if constexpr (std::is_same_v<T, double>)
+    all.insert(all.end(), {-520, -511, -510, -500, 480, 509, 511});
+  else if constexpr (!std::is_same_v<T, Eigen::half>)
+    all.insert(all.end(), {-70, -63, -62, -55, 50, 62, 63, 100});
+  return all;
+}
+
 TYPED_TEST(arithmetic, scaling_a_row_by_a_power_of_two_keeps_every_bit_without_eps) {
   for (const std::ptrdiff_t length : some_lengths) {
     const row_block block{3, length, 1};
     const auto x = normal<TypeParam>(block.count(), 11);
-    for (const int exponent : {-4, -1, 1, 9}) {
+    for (const int exponent : exponents<TypeParam>()) {
       auto scaled = x;
       for (TypeParam& value : scaled)
         value = narrow<TypeParam>(std::ldexp(static_cast<double>(widen(value)), exponent));
@@ -118,6 +129,19 @@ TYPED_TEST(arithmetic, eps_stands_inside_the_root) {
     }
 }
 
+TYPED_TEST(arithmetic, eps_counts_in_rows_whose_squares_leave_the_range) {
+  // Rows of this size, and an eps like the squares of their elements.
+  std::vector<std::pair<double, double>> scales_and_eps = {{1e-17, 1e-34}, {1e20, 3e38}};
+  if constexpr (std::is_same_v<TypeParam, double>) scales_and_eps = {{1e-150, 1e-300}, {1e155, 1e307}};
+  if constexpr (std::is_same_v<TypeParam, Eigen::half>) scales_and_eps = {{6e-6, 1e-11}};
+  for (const auto& [scale, eps] : scales_and_eps)
+    for (const std::ptrdiff_t inner : {1, 5}) {
+      const row_block block{5, 65, inner};
+      for (const norm kind : {norm::rms, norm::simple, norm::layer})
+        expect_matches({kind, eps, 0}, block, normal<TypeParam>(block.count(), 18, 0, scale));
+    }
+}
+
 TYPED_TEST(arithmetic, norms_are_scale_invariant_over_the_whole_range) {
   for (const std::ptrdiff_t length : some_lengths)
     for (const std::ptrdiff_t inner : {1, 5, length < 1000 ? 70 : 17})
@@ -134,7 +158,7 @@ TYPED_TEST(arithmetic, norms_are_scale_invariant_over_the_whole_range) {
 TYPED_TEST(arithmetic, a_huge_or_tiny_row_leaves_its_neighbours_their_bits) {
   for (const std::ptrdiff_t inner : {1, 3, 70})
     for (const double scale : extreme_scales<TypeParam>()) {
-      const row_block block{2, 100, inner};
+      const row_block block{6, 100, inner};
       const auto plain = normal<TypeParam>(block.count(), 15);
       auto mixed = plain;
       for (std::size_t i = 0; i < 100; ++i) {
@@ -193,6 +217,16 @@ TEST(float_arithmetic, layer_norm_of_40000_to_40003_does_not_cancel) {
     for (std::size_t i = 0; i < x.size(); ++i)
       EXPECT_NEAR(y[i], (static_cast<double>(i % 4) - 1.5) / std::sqrt(1.25), 1e-6) << block;
   }
+}
+
+TEST(float_arithmetic, a_huge_number_may_come_first_or_last_in_a_long_row) {
+  for (const std::ptrdiff_t inner : {1, 3})
+    for (const bool last : {false, true}) {
+      const row_block block{1, 70001, inner};
+      auto x = normal<float>(block.count(), 19);
+      for (std::size_t i = 0; i < 30; ++i) x[last ? x.size() - 1 - i : i] *= 1e38f;
+      for (const norm kind : {norm::rms, norm::simple, norm::layer}) expect_matches({kind, 0, 0}, block, x);
+    }
 }
 
 TEST(half_arithmetic, squares_beyond_65504_do_not_overflow) {
