@@ -1,6 +1,6 @@
 // vec<Isa, T, N>: N numbers side by side. Arithmetic, fused multiply-add, comparison and choice,
-// halves. Nothing is rounded that the operation's name does not say: a product is never contracted
-// into a sum unless it is written as fma.
+// halves. fma rounds once, or twice where there is no such instruction. A product of operator* must not
+// go into a sum: GCC contracts the two where it can, and the bits would be the compiler's.
 #pragma once
 
 #include "isa.hpp"

@@ -73,6 +73,12 @@ TENSORNORM_INLINE vec_mask<Isa, T, N> operator<(const vec<Isa, T, N>& a, const v
   return vec_mask<Isa, T, N>::make([&](int lane) { return a[lane] < b[lane]; });
 }
 
+/// Lanes that are NaN.
+template <class Isa, class T, int N>
+TENSORNORM_INLINE vec_mask<Isa, T, N> is_nan(const vec<Isa, T, N>& a) {
+  return vec_mask<Isa, T, N>::make([&](int lane) { return std::isnan(a[lane]); });
+}
+
 /// Lanes where a is outside [low, high], or NaN.
 template <class Isa, class T, int N>
 TENSORNORM_INLINE vec_mask<Isa, T, N> outside(const vec<Isa, T, N>& a, T low, T high) {
