@@ -2,7 +2,7 @@
 #pragma once
 
 #include "column_norm.hpp"
-#include "row_norm.hpp"
+#include "row_stream.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
@@ -40,6 +40,8 @@ template <class Formula, class P>
 void normalize(const P& p, index first, index last, isa_level level = active_isa()) {
   if (takes_columns(p))
     dispatch_at<column_norm<Formula>>(level, side_by_side(p), first, last);
+  else if (streams(p))
+    dispatch_at<row_stream_norm<Formula>>(level, p, first, last);
   else
     dispatch_at<row_norm<Formula>>(level, p, first, last);
 }

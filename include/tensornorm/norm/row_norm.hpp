@@ -14,26 +14,32 @@ struct contiguous_rows {
   template <bool Rescaled, class P>
   static TENSORNORM_INLINE auto scan(const P& p, index row, int count) {
     using type = row_scan<Isa, typename P::data_type, Rescaled>;
-    type s{{}, count, type::rows::splat(1), {}};
+    type s{{}, count, type::rows::splat(1)};
     for (int r = 0; r < count; ++r) s.x[r] = p.x + offset(p.rows, p.x_strides, row + r);
     return s;
   }
 
-  /// Saves the constants of the rows from `row` on, and writes them.
+  /// Saves the constants of the rows from `row` on.
   template <class Scan, class P, class Constants>
-  static TENSORNORM_INLINE void write(const Scan& s, const P& p, index row, const Constants& c, bool past_cache) {
-    if (p.rstd)
-      for (int r = 0; r < s.count; ++r) save(p, row + r, c, s.scale, r);
+  static TENSORNORM_INLINE void save_constants(const Scan& s, const P& p, index row, const Constants& c) {
+    if (!p.rstd) return;
+    for (int r = 0; r < s.count; ++r) save(p, row + r, c, s.scale, r);
+  }
+
+  /// Has the rows from `row` on written: put(writer, begin, end, affine) for each, or for each run of
+  /// elements that share their parameters.
+  template <class Scan, class P, class Constants, class Put>
+  static TENSORNORM_INLINE void write(const Scan& s, const P& p, index row, const Constants& c, const Put& put) {
     if (p.parameters.per_block) {
       if constexpr (Formula::has_bias) each_row(s, p, row, c, [&](const auto& writer, int r) TENSORNORM_INLINE_LAMBDA {
           const index first = (row + r) / p.rows.inner % p.parameters.groups * p.rows.blocks;
           for (index block = 0; block < p.rows.blocks; ++block)
-            put(writer, block * p.rows.run, (block + 1) * p.rows.run, shared_parameters(p, first + block), past_cache);
+            put(writer, block * p.rows.run, (block + 1) * p.rows.run, shared_parameters(p, first + block));
         });
     } else {
       with_affine<Formula, Scan::is_rescaled>(p, [&](const auto& affine) TENSORNORM_INLINE_LAMBDA {
         each_row(s, p, row, c, [&](const auto& writer, int) TENSORNORM_INLINE_LAMBDA {
-          put(writer, 0, p.rows.size(), affine, past_cache);
+          put(writer, 0, p.rows.size(), affine);
         });
       });
     }
@@ -63,14 +69,13 @@ struct contiguous_rows {
 
   template <class P>
   using T_of = typename P::data_type;
+};
 
+/// Writes through the cache.
+struct through_cache {
   template <class Writer, class Affine>
-  static TENSORNORM_INLINE void put(const Writer& writer, index begin, index end, const Affine& affine,
-                                    bool past_cache) {
-    if (past_cache)
-      writer.write_past_cache(begin, end, affine);
-    else
-      writer.write(begin, end, affine);
+  TENSORNORM_INLINE void operator()(const Writer& writer, index begin, index end, const Affine& affine) const {
+    writer.write(begin, end, affine);
   }
 };
 
@@ -85,11 +90,20 @@ struct row_norm_rescaled {
       const index left = count - done;
       auto scan = rows::template scan<true>(p, first + done, static_cast<int>(left < most ? left : most));
       rescaled<Formula>(scan, p, [&](const auto& constants) TENSORNORM_INLINE_LAMBDA {
-        rows::write(scan, p, first + done, constants, false);
+        rows::save_constants(scan, p, first + done, constants);
+        rows::write(scan, p, first + done, constants, through_cache());
       });
     }
   }
 };
+
+/// How many rows to take at a time: several, to hide the latency of sums, division and root, as long as
+/// they and as much of y stay in so much cache.
+template <class P>
+index rows_at_a_time(const P& p, index bytes, index most) {
+  const index fit = bytes / (p.rows.size() * static_cast<index>(sizeof(*p.x)));
+  return fit < 1 ? 1 : fit < most ? fit : most;
+}
 
 /// Normalizes rows [first, last) of a problem whose rows are contiguous.
 template <class Formula>
@@ -98,37 +112,18 @@ struct row_norm {
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last) {
     using compute = typename P::compute;
     using rows = contiguous_rows<Formula, Isa>;
-    const bool past_cache = streams(p);
-    const index step = past_cache ? 1 : rows_at_a_time(p, row_scan<Isa, typename P::data_type, false>::rows::size);
+    const index step = rows_at_a_time(p, 12 << 10, row_scan<Isa, typename P::data_type, false>::rows::size);
     for (index row = first; row < last; row += step) {
       const index count = last - row < step ? last - row : step;
-      auto scan = rows::template scan<false>(p, row, static_cast<int>(count));
-      // While a row leaves for memory the next comes from there, some lines further on than this one.
-      if (past_cache)
-        scan.ahead = {reinterpret_cast<const char*>(scan.x[0] + p.rows.size()) + 4096, sizeof(*p.x)};
+      const auto scan = rows::template scan<false>(p, row, static_cast<int>(count));
       const auto constants = constants_of<Formula>(scan, p);
-      if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high))
+      if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high)) {
         enter<row_norm_rescaled<Formula>>(typename Isa::cold(), p, row, count);
-      else
-        rows::write(scan, p, row, constants, past_cache);
+      } else {
+        rows::save_constants(scan, p, row, constants);
+        rows::write(scan, p, row, constants, through_cache());
+      }
     }
-    if (past_cache) stream_fence();
-  }
-
- private:
-  /// A large result goes past the cache, unless it takes the place of x.
-  template <class P>
-  static bool streams(const P& p) {
-    return has_stream && p.x != p.y &&
-           static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.y) > past_cache_bytes;
-  }
-
-  /// Several rows at a time hide the latency of sums, division and root, as long as they stay in the
-  /// first-level cache: 12 KiB of them, beside as much of y.
-  template <class P>
-  static index rows_at_a_time(const P& p, index most) {
-    const index fit = (12 << 10) / (p.rows.size() * static_cast<index>(sizeof(*p.x)));
-    return fit < 1 ? 1 : fit < most ? fit : most;
   }
 };
 

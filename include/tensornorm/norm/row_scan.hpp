@@ -8,20 +8,8 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// Brings rows that come next closer while these are worked on, some lines at each step.
-struct read_ahead {
-  const char* next = nullptr;  // null: leave it to the machine, which does as well within its caches
-  int lines_per_tile = 0;
-
-  TENSORNORM_INLINE void tile() {
-    if (!next) return;
-    for (int n = 0; n < lines_per_tile; ++n) prefetch<cache_level::second>(next + n * 64);
-    next += lines_per_tile * 64;
-  }
-};
-
-/// A few contiguous rows; lanes without a row repeat the last. Rescaled rows are multiplied by a power of two as they
-/// are read.
+/// A few contiguous rows; lanes without a row repeat the last. Rescaled rows are multiplied by a power
+/// of two as they are read.
 template <class Isa, class T, bool Rescaled>
 struct row_scan {
   using compute = compute_t<T>;
@@ -34,7 +22,6 @@ struct row_scan {
   const T* x[rows::size];
   int count;
   rows scale;
-  mutable read_ahead ahead;
 
   /// L::size elements of a row, from p on.
   template <class L>

@@ -10,6 +10,16 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
+/// Brings memory closer while other work goes on, some lines at a time.
+struct read_ahead {
+  const char* next;
+
+  TENSORNORM_INLINE void lines(index count) {
+    for (index n = 0; n < count; ++n) prefetch<cache_level::second>(next + n * 64);
+    next += count * 64;
+  }
+};
+
 /// Writes one of the rows that a scan reads.
 template <class Formula, class Scan, class T>
 struct row_writer {
@@ -48,25 +58,46 @@ struct row_writer {
     if (i < end) put(last, c, end - width, affine);
   }
 
-  /// Elements [begin, end) past the cache, in whole aligned registers. The rest goes through the cache
-  /// and touches no line twice: a line on its way past the cache would have to come back.
+  /// Elements [begin, end) past the cache, in whole aligned registers; before and after them in pieces
+  /// of 16 bytes, as far as they are aligned. No byte is written twice, and if y and its rows are
+  /// aligned to 16 bytes, none through the cache: a line that goes both ways has to be fetched first.
+  /// As many lines come closer as are written.
   template <class Affine>
-  TENSORNORM_INLINE void write_past_cache(index begin, index end, const Affine& affine) const {
+  TENSORNORM_INLINE void write_past_cache(index begin, index end, const Affine& affine, read_ahead& ahead) const {
     const index to_aligned = unaligned(begin, V::size);
     const index first = end - begin < to_aligned ? end : begin + to_aligned;
-    write_singly(begin, first, affine);
+    write_in_pieces(begin, first, affine);
     const row_constants<V> c = splat<V>();
+    constexpr index lines = lane_count * static_cast<index>(sizeof(T)) / 64;
     index i = first;
     for (; i + lane_count <= end; i += lane_count) {
-      scan.ahead.tile();
+      ahead.lines(lines);
       TENSORNORM_UNROLL
       for (int k = 0; k < lane_count; k += V::size) stream(make(read<V>(i + k), c, i + k, affine), y + i + k);
     }
+    ahead.lines((end - begin) * static_cast<index>(sizeof(T)) / 64 - (i - first) / lane_count * lines);
     for (; i + V::size <= end; i += V::size) stream(make(read<V>(i), c, i, affine), y + i);
-    write_singly(i, end, affine);
+    write_in_pieces(i, end, affine);
+  }
+
+  /// How many elements from `begin` on come before the first that is aligned to `width` of them.
+  TENSORNORM_INLINE index unaligned(index begin, index width) const {
+    const auto bytes = static_cast<std::uintptr_t>(width) * sizeof(T);
+    return static_cast<index>((0 - reinterpret_cast<std::uintptr_t>(y + begin)) % bytes / sizeof(T));
   }
 
  private:
+  template <class Affine>
+  TENSORNORM_INLINE void write_in_pieces(index begin, index end, const Affine& affine) const {
+    using piece = vec<isa, compute, 16 / static_cast<int>(sizeof(T))>;
+    const index to_aligned = unaligned(begin, piece::size);
+    index i = end - begin < to_aligned ? end : begin + to_aligned;
+    write_singly(begin, i, affine);
+    const row_constants<piece> c = splat<piece>();
+    for (; i + piece::size <= end; i += piece::size) stream(make(read<piece>(i), c, i, affine), y + i);
+    write_singly(i, end, affine);
+  }
+
   template <class L>
   TENSORNORM_INLINE L read(index i) const {
     return scan.template read<L>(row, scan.x[row] + i);
@@ -86,12 +117,6 @@ struct row_writer {
   TENSORNORM_INLINE row_constants<L> splat() const {
     return {L::splat(constants.mean[0]), L::splat(constants.residual[0]), L::splat(constants.variance[0]),
             L::splat(constants.rstd[0])};
-  }
-
-  /// How many elements from `begin` on come before the first that is aligned to `width` of them.
-  TENSORNORM_INLINE index unaligned(index begin, index width) const {
-    const auto bytes = static_cast<std::uintptr_t>(width) * sizeof(T);
-    return static_cast<index>((0 - reinterpret_cast<std::uintptr_t>(y + begin)) % bytes / sizeof(T));
   }
 
   template <class Affine>

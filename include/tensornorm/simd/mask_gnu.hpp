@@ -15,6 +15,7 @@ template <class V>
 struct lane_window {
   using lane = int_of_size<sizeof(typename V::scalar)>;
   typedef lane bits_in_memory __attribute__((vector_size(sizeof(V)), aligned(alignof(lane)), may_alias));
+  typedef long long words __attribute__((vector_size(sizeof(V))));  // what builtins for doubles take
 
   static constexpr auto steps = []<int... Lane>(std::integer_sequence<int, Lane...>) {
     return std::array<lane, 3 * V::size>{static_cast<lane>(Lane / V::size == 1 ? -1 : 0)...};

@@ -220,15 +220,16 @@ TENSORNORM_INLINE void store(const V& v, S* p) {
   }
 }
 
-/// Whether loads and stores of some lanes of V from or to numbers of type S touch no others.
+/// Whether the machine can load or store some lanes of V alone. (Clang has the same builtins, but not
+/// for functions that are yet to be inlined where the instructions are.)
 template <class V, class S>
-inline constexpr bool has_masked_memory = TENSORNORM_X86_LEVELS && std::is_same_v<S, typename V::scalar> &&
+inline constexpr bool has_masked_memory = TENSORNORM_GCC_X86 && std::is_same_v<S, typename V::scalar> &&
                                           V::isa::bytes >= 32 && V::size * sizeof(S) >= 32;
 
 /// The first `count` lanes from p on, zeros in the others. Touches nothing else.
 template <class V, class S>
 TENSORNORM_INLINE V load_first(const S* p, int count) {
-#if TENSORNORM_X86_LEVELS
+#if TENSORNORM_GCC_X86
   if constexpr (has_masked_memory<V, S>) {
     const unsigned bits = (1u << count) - 1;
     using native = typename V::native;
@@ -239,7 +240,8 @@ TENSORNORM_INLINE V load_first(const S* p, int count) {
     else if constexpr (sizeof(S) == 4)
       return {__builtin_ia32_maskloadps256(reinterpret_cast<const native*>(p), *lane_window<V>::first(count))};
     else
-      return {__builtin_ia32_maskloadpd256(reinterpret_cast<const native*>(p), *lane_window<V>::first(count))};
+      return {__builtin_ia32_maskloadpd256(reinterpret_cast<const native*>(p),
+                                           reinterpret_cast<typename lane_window<V>::words>(*lane_window<V>::first(count)))};
   }
 #endif
   S buffer[static_cast<std::size_t>(V::size)] = {};
@@ -250,7 +252,7 @@ TENSORNORM_INLINE V load_first(const S* p, int count) {
 /// Stores the first `count` lanes. Touches nothing else.
 template <class V, class S>
 TENSORNORM_INLINE void store_first(const V& v, S* p, int count) {
-#if TENSORNORM_X86_LEVELS
+#if TENSORNORM_GCC_X86
   if constexpr (has_masked_memory<V, S>) {
     const unsigned bits = (1u << count) - 1;
     using native = typename V::native;
@@ -261,7 +263,8 @@ TENSORNORM_INLINE void store_first(const V& v, S* p, int count) {
     else if constexpr (sizeof(S) == 4)
       __builtin_ia32_maskstoreps256(reinterpret_cast<native*>(p), *lane_window<V>::first(count), v.v);
     else
-      __builtin_ia32_maskstorepd256(reinterpret_cast<native*>(p), *lane_window<V>::first(count), v.v);
+      __builtin_ia32_maskstorepd256(reinterpret_cast<native*>(p),
+                                    reinterpret_cast<typename lane_window<V>::words>(*lane_window<V>::first(count)), v.v);
     return;
   }
 #endif

@@ -1,0 +1,53 @@
+// The kernel for contiguous rows whose results go past the cache, to memory.
+#pragma once
+
+#include "row_norm.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// A large result goes past the cache, unless it takes the place of x.
+template <class P>
+bool streams(const P& p) {
+  return has_stream && p.x != p.y &&
+         static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.y) > past_cache_bytes;
+}
+
+/// row_norm for results that go past the cache.
+template <class Formula>
+struct row_stream_norm {
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last) {
+    using T = typename P::data_type;
+    using compute = typename P::compute;
+    using rows = contiguous_rows<Formula, Isa>;
+    const index row_bytes = p.rows.size() * static_cast<index>(sizeof(T));
+    const index step = rows_at_a_time(p, page, row_scan<Isa, T, false>::rows::size);
+    for (index row = first; row < last; row += step) {
+      const index count = last - row < step ? last - row : step;
+      const auto scan = rows::template scan<false>(p, row, static_cast<int>(count));
+      const auto constants = constants_of<Formula>(scan, p);
+      if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high)) {
+        enter<row_norm_rescaled<Formula>>(typename Isa::cold(), p, row, count);
+        continue;
+      }
+      rows::save_constants(scan, p, row, constants);
+      // While rows leave for memory others come from there: the next, and of short ones those after.
+      const auto* const next = reinterpret_cast<const char*>(scan.x[0]) + count * row_bytes;
+      read_ahead ahead{next + (row_bytes <= page ? page : 0)};
+      rows::write(scan, p, row, constants,
+                  [&](const auto& writer, index begin, index end, const auto& affine) TENSORNORM_INLINE_LAMBDA {
+                    writer.write_past_cache(begin, end, affine, ahead);
+                  });
+    }
+    stream_fence();
+  }
+
+ private:
+  static constexpr index page = 4096;
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
