@@ -207,6 +207,25 @@ TEST(float_arithmetic, layer_norm_of_rows_at_1e4_with_deviation_1e_2_is_right_to
   }
 }
 
+TEST(float_arithmetic, a_row_that_begins_far_from_its_mean_is_right_and_leaves_its_neighbours_their_bits) {
+  for (const std::ptrdiff_t length : {65, 100, 1025, 4099, 65536, 70001})
+    for (const std::ptrdiff_t inner : {1, 5}) {
+      const row_block block{3, length, inner};
+      const auto plain = normal<float>(block.count(), 19, 1e4, 1e-2);
+      auto x = plain;
+      const auto middle = [&](std::ptrdiff_t i) { return static_cast<std::size_t>((length + i) * inner); };
+      for (std::ptrdiff_t i = 0; i < 64; ++i) x[middle(i)] = static_cast<float>(i % 5);
+      for (const norm kind : {norm::layer, norm::simple}) {
+        const formula f{kind, 1e-5, 0};
+        auto y = normalized(f, block, x);
+        EXPECT_TRUE(within_bounds(y, expected_rows(f, block, x))) << name_of(kind) << " of " << block;
+        const auto alone = normalized(f, block, plain);
+        for (std::ptrdiff_t i = 0; i < length; ++i) y[middle(i)] = alone[middle(i)];
+        EXPECT_TRUE(same_bits(y, alone)) << name_of(kind) << " of " << block;
+      }
+    }
+}
+
 TEST(float_arithmetic, layer_norm_of_40000_to_40003_does_not_cancel) {
   for (const std::ptrdiff_t length : {4, 8, 64, 100, 260, 1028, 4100}) {
     const row_block block{2, length, 1};

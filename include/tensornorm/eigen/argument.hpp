@@ -45,7 +45,7 @@ template <class X>
 concept plain_tensor = any_tensor<X> && owns_memory<X>::value;
 /// A matrix whose elements lie in memory, with any strides.
 template <class X>
-concept plain_matrix = any_matrix<X> && bool(Eigen::internal::traits<X>::Flags & Eigen::DirectAccessBit);
+concept plain_matrix = any_matrix<X> && bool(Eigen::internal::traits<X>::Flags& Eigen::DirectAccessBit);
 
 template <class X>
 using scalar_of = std::remove_const_t<typename Eigen::internal::traits<X>::Scalar>;
@@ -62,7 +62,7 @@ constexpr int rank_of<X> = Eigen::internal::traits<X>::NumDimensions;
 
 /// The last axis is the one whose elements are neighbours in memory.
 template <class X>
-constexpr bool row_major = bool(Eigen::internal::traits<X>::Flags & Eigen::RowMajorBit);
+constexpr bool row_major = bool(Eigen::internal::traits<X>::Flags& Eigen::RowMajorBit);
 template <any_tensor X>
 constexpr bool row_major<X> = int(Eigen::internal::traits<X>::Layout) == int(Eigen::RowMajor);
 
@@ -105,7 +105,8 @@ template <any_tensor X>
 shape_of_t<X> shape_of(const X& x) {
   shape_of_t<X> s;
   const auto fill = [&s](const auto& dimensions) {
-    for (std::size_t axis = 0; axis < s.size.size(); ++axis) s.size[axis] = static_cast<index>(dimensions[axis]);
+    for (std::size_t axis = 0; axis < s.size.size(); ++axis)
+      s.size[axis] = static_cast<index>(dimensions[axis]);
   };
   if constexpr (plain_tensor<X>) {
     fill(x.dimensions());

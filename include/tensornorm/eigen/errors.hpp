@@ -29,8 +29,7 @@ struct call_site {
   std::size_t last;
 
   friend std::ostream& operator<<(std::ostream& out, const call_site& call) {
-    return out << " (axes {" << call.first << ", " << call.last << "} of " << shape_text(call.size)
-               << ")";
+    return out << " (axes {" << call.first << ", " << call.last << "} of " << shape_text(call.size) << ")";
   }
 };
 

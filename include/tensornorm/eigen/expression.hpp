@@ -39,10 +39,14 @@ struct norm_call {
     resize_statistics();
     const problem p = make_problem(x, y, y_strides);
     const index units = kernel::norm_units(p);
-    if constexpr (requires { device.parallelFor(Eigen::Index(), Eigen::TensorOpCost(), [](Eigen::Index, Eigen::Index) {}); }) {
+    if constexpr (requires {
+                    device.parallelFor(Eigen::Index(), Eigen::TensorOpCost(),
+                                       [](Eigen::Index, Eigen::Index) {});
+                  }) {
       const double bytes = double(sizeof(scalar)) * double(rows.size() * rows.rows()) / double(units);
-      device.parallelFor(units, Eigen::TensorOpCost(bytes, bytes, 0),  // arithmetic hides behind memory
-                         [&p](Eigen::Index first, Eigen::Index last) { kernel::normalize<Formula>(p, first, last); });
+      device.parallelFor(
+          units, Eigen::TensorOpCost(bytes, bytes, 0),  // arithmetic hides behind memory
+          [&p](Eigen::Index first, Eigen::Index last) { kernel::normalize<Formula>(p, first, last); });
     } else {
       static_assert(std::is_same_v<Device, Eigen::DefaultDevice>,
                     "tensornorm runs on Eigen::DefaultDevice and on devices with parallelFor, such as "
@@ -61,13 +65,15 @@ struct norm_call {
  private:
   template <class Scalar>
   static bool overlaps_parameter(const parameter<Scalar>& p, const extent& y) {
-    return extent{reinterpret_cast<const char*>(p.data), reinterpret_cast<const char*>(p.data + p.count)}.overlaps(y);
+    return extent{reinterpret_cast<const char*>(p.data), reinterpret_cast<const char*>(p.data + p.count)}
+        .overlaps(y);
   }
 
   void resize_statistics() const {
     if (!save) return;
     const index means = std::is_same_v<Formula, kernel::rms_formula> ? 0 : rows.rows();
-    for (auto [tensor, size] : {std::pair{&save->mean, means}, {&save->mean_residual, means}, {&save->rstd, rows.rows()}})
+    for (auto [tensor, size] :
+         {std::pair{&save->mean, means}, {&save->mean_residual, means}, {&save->rstd, rows.rows()}})
       if (tensor->size() != size) tensor->resize(size);
   }
 
@@ -165,7 +171,8 @@ class matrix_norm : public Eigen::ReturnByValue<matrix_norm<Call, X>> {
       call_.check_memory(extent_of(x.data(), x_shape.size, x_shape.stride),
                          extent_of(y.data(), y_shape.size, y_shape.stride),
                          x.data() == y.data() && x_shape.stride == y_shape.stride);
-      call_.run(x.data(), y.data(), strides_of(y_shape.stride, call_.axes, row_major<X>), Eigen::DefaultDevice());
+      call_.run(x.data(), y.data(), strides_of(y_shape.stride, call_.axes, row_major<X>),
+                Eigen::DefaultDevice());
     }
   }
 

@@ -28,8 +28,9 @@ namespace tensornorm::inline TENSORNORM_ABI {
 template <detail::eigen_argument X, detail::norm_parameter W, detail::norm_parameter B>
 auto layer_norm(const X& x, const W& weight, const B& bias,
                 const layer_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
-  return detail::make_norm<kernel::layer_formula>("layer_norm", x, weight, bias, options.axes,
-                                                  {options.eps, options.correction, rounding::once, options.save});
+  return detail::make_norm<kernel::layer_formula>(
+      "layer_norm", x, weight, bias, options.axes,
+      {options.eps, options.correction, rounding::once, options.save});
 }
 
 template <detail::eigen_argument X, detail::norm_parameter W>

@@ -17,12 +17,14 @@ struct norm_constants {
 template <class X, class W, class B>
 constexpr void check_types() {
   using x = scalar_of<X>;
-  static_assert(supported_scalar<x>,
-                "tensornorm computes on float, double, Eigen::half and Eigen::bfloat16: cast x to one of these");
+  static_assert(
+      supported_scalar<x>,
+      "tensornorm computes on float, double, Eigen::half and Eigen::bfloat16: cast x to one of these");
   static_assert(rank_of<X> > 0, "tensornorm normalizes over axes, and a scalar tensor has none: reshape x");
-  static_assert(parameter_fits<parameter_scalar<W, X>, x> && parameter_fits<parameter_scalar<B, X>, x>,
-                "weight and bias must have the scalar type of x or a wider one (float for half and bfloat16, double "
-                "for all but double): cast them");
+  static_assert(
+      parameter_fits<parameter_scalar<W, X>, x> && parameter_fits<parameter_scalar<B, X>, x>,
+      "weight and bias must have the scalar type of x or a wider one (float for half and bfloat16, double "
+      "for all but double): cast them");
 }
 
 template <class Call, class X>
@@ -46,10 +48,18 @@ auto make_norm(const char* function, const X& x, const W& weight, const B& bias,
   check_formula(site, rows, constants.eps, constants.correction);
   const size_span normalized = size_span(s.size).subspan(axes.first, axes.last - axes.first + 1);
   using Call = norm_call<Formula, X, parameter_scalar<W, X>, parameter_scalar<B, X>>;
-  return wrap(Call{function, s, axes, rows, strides_of(s.stride, axes, row_major<X>), {},
+  return wrap(Call{function,
+                   s,
+                   axes,
+                   rows,
+                   strides_of(s.stride, axes, row_major<X>),
+                   {},
                    read_parameter<X>(site, "weight", normalized, weight),
-                   read_parameter<X>(site, "bias", normalized, bias), constants.eps, constants.correction,
-                   constants.rounding, constants.save},
+                   read_parameter<X>(site, "bias", normalized, bias),
+                   constants.eps,
+                   constants.correction,
+                   constants.rounding,
+                   constants.save},
               x);
 }
 
@@ -57,8 +67,9 @@ auto make_norm(const char* function, const X& x, const W& weight, const B& bias,
 template <class X, class W, class B>
 auto make_group_norm(const X& x, index groups, const W& weight, const B& bias,
                      const norm_constants<accumulator_t<scalar_of<X>>>& constants) {
-  static_assert(any_tensor<X>, "group_norm takes a tensor of batch, channels and any further axes: wrap a matrix in a "
-                               "TensorMap");
+  static_assert(any_tensor<X>,
+                "group_norm takes a tensor of batch, channels and any further axes: wrap a matrix in a "
+                "TensorMap");
   check_types<X, W, B>();
   static_assert(rank_of<X> > 1, "group_norm needs a batch axis and a channel axis: reshape x");
   const auto s = shape_of(x);
@@ -69,16 +80,25 @@ auto make_group_norm(const X& x, index groups, const W& weight, const B& bias,
   const index channels = s.size[1] / groups;
   const index positions = count_of(size_span(s.size).subspan(2));
   const index batch = s.size[0];
-  const kernel::rows_shape rows{row_major<X> ? batch * groups : groups, row_major<X> ? 1 : batch, channels, positions};
+  const kernel::rows_shape rows{row_major<X> ? batch * groups : groups, row_major<X> ? 1 : batch, channels,
+                                positions};
   const kernel::rows_strides strides{channels * s.stride[1], row_major<X> ? 0 : 1, s.stride[1],
                                      row_major<X> ? 1 : batch * s.size[1]};
   check_formula(site, rows, constants.eps, constants.correction);
   using Call = norm_call<kernel::layer_formula, X, parameter_scalar<W, X>, parameter_scalar<B, X>>;
   const size_span normalized(&s.size[1], 1);
-  return wrap(Call{"group_norm", s, {1, s.size.size() - 1}, rows, strides, {true, groups},
+  return wrap(Call{"group_norm",
+                   s,
+                   {1, s.size.size() - 1},
+                   rows,
+                   strides,
+                   {true, groups},
                    read_parameter<X>(site, "weight", normalized, weight),
-                   read_parameter<X>(site, "bias", normalized, bias), constants.eps, constants.correction,
-                   constants.rounding, constants.save},
+                   read_parameter<X>(site, "bias", normalized, bias),
+                   constants.eps,
+                   constants.correction,
+                   constants.rounding,
+                   constants.save},
               x);
 }
 

@@ -51,8 +51,8 @@ concept norm_parameter =
 
 /// The scalar in which a kernel reads parameter P of data X; that of X where P is absent.
 template <class P, class X>
-using parameter_scalar = std::conditional_t<std::is_void_v<typename parameter_traits<P>::scalar>, scalar_of<X>,
-                                            typename parameter_traits<P>::scalar>;
+using parameter_scalar = std::conditional_t<std::is_void_v<typename parameter_traits<P>::scalar>,
+                                            scalar_of<X>, typename parameter_traits<P>::scalar>;
 
 /// A parameter ready for a kernel: one value after another, in the storage order of x.
 template <class Scalar>
@@ -80,25 +80,26 @@ bool is_flat(const call_site& call, const char* name, size_span normalized, cons
   if (Rank == 1 && p.size[0] == count) return true;
   if (Rank == 1 && normalized.size() == 1)
     fail(call.function, name, " has ", p.size[0], " elements, expected ", count, call);
-  fail(call.function, name, " has shape ", shape_text(p.size), ", expected ",
-       shape_text(normalized),
+  fail(call.function, name, " has shape ", shape_text(p.size), ", expected ", shape_text(normalized),
        normalized.size() > 1 ? " or as many elements in one axis" : "", call);
 }
 
 /// Reads p for data whose normalized axes have the sizes given, stored row-major or not. Points into
 /// p where it can; copies where p has gaps, has another order, or is `temporary`.
 template <plain_parameter P>
-parameter<scalar_of<P>> read_plain(const call_site& call, const char* name, size_span normalized, bool x_row_major,
-                                   const P& p, bool temporary = false) {
+parameter<scalar_of<P>> read_plain(const call_site& call, const char* name, size_span normalized,
+                                   bool x_row_major, const P& p, bool temporary = false) {
   const auto own = shape_of(p);
   const bool flat = is_flat(call, name, normalized, own);
   const auto step = [&](std::size_t axis) {
-    return flat ? dense_stride(normalized, axis, true) * own.stride[0] : own.stride[std::min(axis, own.stride.size() - 1)];
+    return flat ? dense_stride(normalized, axis, true) * own.stride[0]
+                : own.stride[std::min(axis, own.stride.size() - 1)];
   };
   parameter<scalar_of<P>> result{p.data(), count_of(normalized), false, nullptr};
   bool in_order = !temporary;
   for (std::size_t axis = 0; axis < normalized.size(); ++axis)
-    in_order = in_order && (normalized[axis] == 1 || step(axis) == dense_stride(normalized, axis, x_row_major));
+    in_order =
+        in_order && (normalized[axis] == 1 || step(axis) == dense_stride(normalized, axis, x_row_major));
   if (in_order) return result;
 
   result.copy = std::shared_ptr<scalar_of<P>[]>(new scalar_of<P>[static_cast<std::size_t>(result.count)]);
@@ -114,8 +115,8 @@ parameter<scalar_of<P>> read_plain(const call_site& call, const char* name, size
 
 /// Reads any parameter of data X; an expression is evaluated first.
 template <class X, norm_parameter P>
-parameter<parameter_scalar<P, X>> read_parameter(const call_site& call, const char* name, size_span normalized,
-                                                 const P& p) {
+parameter<parameter_scalar<P, X>> read_parameter(const call_site& call, const char* name,
+                                                 size_span normalized, const P& p) {
   if constexpr (std::is_same_v<P, none_t>) {
     return {};
   } else if constexpr (!eigen_argument<P>) {

@@ -38,7 +38,8 @@ inline void check_sizes(const char* function, size_span size, std::size_t bytes)
 }
 
 /// eps and the divisor of the variance. Data without rows needs no divisor.
-inline void check_formula(const call_site& call, const kernel::rows_shape& rows, double eps, index correction) {
+inline void check_formula(const call_site& call, const kernel::rows_shape& rows, double eps,
+                          index correction) {
   if (!(eps >= 0) || !std::isfinite(eps))
     fail(call.function, "eps is ", eps, ", expected a finite number that is not negative");
   if (rows.rows() > 0 && rows.size() - correction <= 0)
@@ -53,7 +54,8 @@ inline kernel::rows_shape rows_of(size_span size, axis_run axes, bool row_major)
   const index after = count_of(size.subspan(axes.last + 1));
   const size_span normalized = size.subspan(axes.first, axes.last - axes.first + 1);
   const index blocks = normalized.size() == 1 ? 1 : row_major ? normalized.front() : normalized.back();
-  const size_span run = normalized.size() == 1 ? normalized : normalized.subspan(row_major, normalized.size() - 1);
+  const size_span run =
+      normalized.size() == 1 ? normalized : normalized.subspan(row_major, normalized.size() - 1);
   return {row_major ? before : after, row_major ? after : before, blocks, count_of(run)};
 }
 

@@ -6,21 +6,30 @@
 
 #include "../simd/float16.hpp"
 
-
 namespace tensornorm::inline TENSORNORM_ABI {
 namespace detail {
 
 /// The type under which the kernels know an Eigen scalar of the same bits.
 template <class Scalar>
-struct stored { using type = void; };
+struct stored {
+  using type = void;
+};
 template <>
-struct stored<float> { using type = float; };
+struct stored<float> {
+  using type = float;
+};
 template <>
-struct stored<double> { using type = double; };
+struct stored<double> {
+  using type = double;
+};
 template <>
-struct stored<Eigen::half> { using type = kernel::float16; };
+struct stored<Eigen::half> {
+  using type = kernel::float16;
+};
 template <>
-struct stored<Eigen::bfloat16> { using type = kernel::bfloat16; };
+struct stored<Eigen::bfloat16> {
+  using type = kernel::bfloat16;
+};
 
 template <class Scalar>
 using stored_t = typename stored<std::remove_const_t<Scalar>>::type;

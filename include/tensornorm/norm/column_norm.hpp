@@ -42,7 +42,8 @@ struct column_rows {
   template <class Constants>
   TENSORNORM_INLINE void save_constants(const scan_type& s, index tile, const Constants& c) const {
     if (!p.rstd) return;
-    for (int lane = 0; lane < s.count; ++lane) save(p, outer * p.rows.inner + first(tile) + lane, c, s.scale, lane);
+    for (int lane = 0; lane < s.count; ++lane)
+      save(p, outer * p.rows.inner + first(tile) + lane, c, s.scale, lane);
   }
 
   /// Writes element i of the rows that s reads. Parameters are those of i.
@@ -84,7 +85,8 @@ struct column_norm_rescaled {
       auto scan = columns.scan(tile);
       rescaled<Formula>(scan, p, [&](const auto& constants) TENSORNORM_INLINE_LAMBDA {
         columns.save_constants(scan, tile, constants);
-        for (index i = 0; i < p.rows.size(); ++i) columns.write(scan, tile, i, constants, columns.parameters(i));
+        for (index i = 0; i < p.rows.size(); ++i)
+          columns.write(scan, tile, i, constants, columns.parameters(i));
       });
     }
   }

@@ -84,7 +84,8 @@ struct centred_formula {
   }
 
   template <class S>
-  static TENSORNORM_INLINE row_constants<S> finish(const moments<S>& s, index n, index correction, const S& eps) {
+  static TENSORNORM_INLINE row_constants<S> finish(const moments<S>& s, index n, index correction,
+                                                   const S& eps) {
     const S variance = s.m2 / S::splat(static_cast<typename S::scalar>(n - correction)) + eps;
     return {s.mean, s.residual, variance, reciprocal_root(variance)};
   }

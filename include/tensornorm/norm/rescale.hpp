@@ -64,8 +64,8 @@ TENSORNORM_INLINE void rescaled(Scan& scan, const P& p, const Write& write) {
   for (int attempt = 0;; ++attempt) {
     constants = constants_of<Formula>(scan, p);
     if (attempt == 1) break;
-    const auto largest =
-        pairwise<largest_magnitude<S>, 48>(ceil_div(n, chunk_length), [&](index chunk) TENSORNORM_INLINE_LAMBDA {
+    const auto largest = pairwise<largest_magnitude<S>, 48>(
+        ceil_div(n, chunk_length), [&](index chunk) TENSORNORM_INLINE_LAMBDA {
           const index begin = chunk * chunk_length;
           const index end = begin + chunk_length < n ? begin + chunk_length : n;
           return scan.template reduce<largest_magnitude>(begin, end, scan.scale);

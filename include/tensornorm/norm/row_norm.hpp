@@ -29,9 +29,11 @@ struct contiguous_rows {
   /// Has the rows from `row` on written: put(writer, begin, end, affine) for each, or for each run of
   /// elements that share their parameters.
   template <class Scan, class P, class Constants, class Put>
-  static TENSORNORM_INLINE void write(const Scan& s, const P& p, index row, const Constants& c, const Put& put) {
+  static TENSORNORM_INLINE void write(const Scan& s, const P& p, index row, const Constants& c,
+                                      const Put& put) {
     if (p.parameters.per_block) {
-      if constexpr (Formula::has_bias) each_row(s, p, row, c, [&](const auto& writer, int r) TENSORNORM_INLINE_LAMBDA {
+      if constexpr (Formula::has_bias)
+        each_row(s, p, row, c, [&](const auto& writer, int r) TENSORNORM_INLINE_LAMBDA {
           const index first = (row + r) / p.rows.inner % p.parameters.groups * p.rows.blocks;
           for (index block = 0; block < p.rows.blocks; ++block)
             put(writer, block * p.rows.run, (block + 1) * p.rows.run, shared_parameters(p, first + block));
@@ -53,7 +55,8 @@ struct contiguous_rows {
 
   /// run(writer, r) for each row r of the scan.
   template <class Scan, class P, class Constants, class F>
-  static TENSORNORM_INLINE void each_row(const Scan& s, const P& p, index row, const Constants& c, const F& run) {
+  static TENSORNORM_INLINE void each_row(const Scan& s, const P& p, index row, const Constants& c,
+                                         const F& run) {
     typename Scan::compute constants[4][Scan::rows::size];
     c.mean.store(constants[0]);
     c.residual.store(constants[1]);
@@ -61,7 +64,8 @@ struct contiguous_rows {
     c.rstd.store(constants[3]);
     for (int r = 0; r < s.count; ++r) {
       T_of<P>* const y = p.y + offset(p.rows, p.y_strides, row + r);
-      run(row_writer<Formula, Scan, T_of<P>>{
+      run(
+          row_writer<Formula, Scan, T_of<P>>{
               s, r, y, {{constants[0][r]}, {constants[1][r]}, {constants[2][r]}, {constants[3][r]}}},
           r);
     }
@@ -74,7 +78,8 @@ struct contiguous_rows {
 /// Writes through the cache.
 struct through_cache {
   template <class Writer, class Affine>
-  TENSORNORM_INLINE void operator()(const Writer& writer, index begin, index end, const Affine& affine) const {
+  TENSORNORM_INLINE void operator()(const Writer& writer, index begin, index end,
+                                    const Affine& affine) const {
     writer.write(begin, end, affine);
   }
 };
@@ -97,12 +102,27 @@ struct row_norm_rescaled {
   }
 };
 
-/// How many rows to take at a time: several, to hide the latency of sums, division and root, as long as
-/// they and as much of y stay in so much cache.
-template <class P>
-index rows_at_a_time(const P& p, index bytes, index most) {
+/// Normalizes rows [first, last), as many at a time as take `bytes`: several hide the latency of sums,
+/// division and root. write(scan, row, constants) writes them; rows that need another scale are not
+/// its business.
+template <class Formula, class Isa, class P, class Write>
+TENSORNORM_INLINE void normalize_rows(const P& p, index first, index last, index bytes, const Write& write) {
+  using compute = typename P::compute;
+  using rows = contiguous_rows<Formula, Isa>;
+  constexpr index most = row_scan<Isa, typename P::data_type, false>::rows::size;
   const index fit = bytes / (p.rows.size() * static_cast<index>(sizeof(*p.x)));
-  return fit < 1 ? 1 : fit < most ? fit : most;
+  const index step = fit < 1 ? 1 : fit < most ? fit : most;
+  for (index row = first; row < last; row += step) {
+    const index count = last - row < step ? last - row : step;
+    const auto scan = rows::template scan<false>(p, row, static_cast<int>(count));
+    const auto constants = constants_of<Formula>(scan, p);
+    if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high)) {
+      enter<row_norm_rescaled<Formula>>(typename Isa::cold(), p, row, count);
+    } else {
+      rows::save_constants(scan, p, row, constants);
+      write(scan, row, constants);
+    }
+  }
 }
 
 /// Normalizes rows [first, last) of a problem whose rows are contiguous.
@@ -110,20 +130,13 @@ template <class Formula>
 struct row_norm {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last) {
-    using compute = typename P::compute;
-    using rows = contiguous_rows<Formula, Isa>;
-    const index step = rows_at_a_time(p, 12 << 10, row_scan<Isa, typename P::data_type, false>::rows::size);
-    for (index row = first; row < last; row += step) {
-      const index count = last - row < step ? last - row : step;
-      const auto scan = rows::template scan<false>(p, row, static_cast<int>(count));
-      const auto constants = constants_of<Formula>(scan, p);
-      if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high)) {
-        enter<row_norm_rescaled<Formula>>(typename Isa::cold(), p, row, count);
-      } else {
-        rows::save_constants(scan, p, row, constants);
-        rows::write(scan, p, row, constants, through_cache());
-      }
-    }
+    // These rows, as much of y and some parameters stay in the first-level cache.
+    constexpr index bytes = 12 << 10;
+    normalize_rows<Formula, Isa>(
+        p, first, last, bytes,
+        [&](const auto& scan, index row, const auto& constants) TENSORNORM_INLINE_LAMBDA {
+          contiguous_rows<Formula, Isa>::write(scan, p, row, constants, through_cache());
+        });
   }
 };
 

@@ -19,33 +19,21 @@ template <class Formula>
 struct row_stream_norm {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last) {
-    using T = typename P::data_type;
-    using compute = typename P::compute;
-    using rows = contiguous_rows<Formula, Isa>;
-    const index row_bytes = p.rows.size() * static_cast<index>(sizeof(T));
-    const index step = rows_at_a_time(p, page, row_scan<Isa, T, false>::rows::size);
-    for (index row = first; row < last; row += step) {
-      const index count = last - row < step ? last - row : step;
-      const auto scan = rows::template scan<false>(p, row, static_cast<int>(count));
-      const auto constants = constants_of<Formula>(scan, p);
-      if (any_outside(constants.variance, safe_variance<compute>::low, safe_variance<compute>::high)) {
-        enter<row_norm_rescaled<Formula>>(typename Isa::cold(), p, row, count);
-        continue;
-      }
-      rows::save_constants(scan, p, row, constants);
-      // While rows leave for memory others come from there: the next, and of short ones those after.
-      const auto* const next = reinterpret_cast<const char*>(scan.x[0]) + count * row_bytes;
-      read_ahead ahead{next + (row_bytes <= page ? page : 0)};
-      rows::write(scan, p, row, constants,
-                  [&](const auto& writer, index begin, index end, const auto& affine) TENSORNORM_INLINE_LAMBDA {
-                    writer.write_past_cache(begin, end, affine, ahead);
-                  });
-    }
+    constexpr index page = 4096;
+    const index row_bytes = p.rows.size() * static_cast<index>(sizeof(*p.x));
+    normalize_rows<Formula, Isa>(
+        p, first, last, page,
+        [&](const auto& scan, index row, const auto& constants) TENSORNORM_INLINE_LAMBDA {
+          // While rows leave for memory others come from there: the next, and of short ones those after.
+          const auto* const next = reinterpret_cast<const char*>(scan.x[0]) + scan.count * row_bytes;
+          read_ahead ahead{next + (row_bytes <= page ? page : 0)};
+          contiguous_rows<Formula, Isa>::write(
+              scan, p, row, constants,
+              [&](const auto& writer, index begin, index end, const auto& affine)
+                  TENSORNORM_INLINE_LAMBDA { writer.write_past_cache(begin, end, affine, ahead); });
+        });
     stream_fence();
   }
-
- private:
-  static constexpr index page = 4096;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

@@ -63,7 +63,8 @@ struct row_writer {
   /// aligned to 16 bytes, none through the cache: a line that goes both ways has to be fetched first.
   /// As many lines come closer as are written.
   template <class Affine>
-  TENSORNORM_INLINE void write_past_cache(index begin, index end, const Affine& affine, read_ahead& ahead) const {
+  TENSORNORM_INLINE void write_past_cache(index begin, index end, const Affine& affine,
+                                          read_ahead& ahead) const {
     const index to_aligned = unaligned(begin, V::size);
     const index first = end - begin < to_aligned ? end : begin + to_aligned;
     write_in_pieces(begin, first, affine);

@@ -51,7 +51,8 @@ struct tile {
 
 template <class V, int K>
 TENSORNORM_INLINE tile<V, K> fma(const tile<V, K>& a, const tile<V, K>& b, const tile<V, K>& c) {
-  return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA { return fma(a.part[k], b.part[k], c.part[k]); });
+  return tile<V, K>::make([&](int k)
+                              TENSORNORM_INLINE_LAMBDA { return fma(a.part[k], b.part[k], c.part[k]); });
 }
 template <class V, int K>
 TENSORNORM_INLINE tile<V, K> sqrt(const tile<V, K>& a) {
@@ -85,8 +86,10 @@ TENSORNORM_INLINE tile_mask<V, K> operator<(const tile<V, K>& a, const tile<V, K
   return mask;
 }
 template <class V, int K>
-TENSORNORM_INLINE tile<V, K> select(const tile_mask<V, K>& mask, const tile<V, K>& yes, const tile<V, K>& no) {
-  return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA { return select(mask.part[k], yes.part[k], no.part[k]); });
+TENSORNORM_INLINE tile<V, K> select(const tile_mask<V, K>& mask, const tile<V, K>& yes,
+                                    const tile<V, K>& no) {
+  return tile<V, K>::make(
+      [&](int k) TENSORNORM_INLINE_LAMBDA { return select(mask.part[k], yes.part[k], no.part[k]); });
 }
 
 /// True if a lane is outside [low, high], or NaN.

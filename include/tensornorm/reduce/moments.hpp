@@ -80,7 +80,9 @@ struct largest_magnitude {
   static TENSORNORM_INLINE largest_magnitude start(const L&) { return {{L::splat(0)}}; }
   TENSORNORM_INLINE L pad() const { return L::splat(0); }
   TENSORNORM_INLINE void absorb(const L& x) { state[0] = larger(state[0], abs(x)); }
-  TENSORNORM_INLINE void merge(const largest_magnitude& other) { state[0] = larger(state[0], other.state[0]); }
+  TENSORNORM_INLINE void merge(const largest_magnitude& other) {
+    state[0] = larger(state[0], other.state[0]);
+  }
 };
 
 /// Mean and centred second moment of n elements. mean + residual is the mean to twice the precision

@@ -113,7 +113,7 @@ TENSORNORM_INLINE vec_mask<Isa, T, N> outside(const vec<Isa, T, N>& a, T low, T 
            compare<predicate::not_less_equal>(a, V::splat(high));
   else
 #endif
-    if constexpr (N == 1)
+      if constexpr (N == 1)
     return {!(a.v >= low && a.v <= high)};
   else
     return {~((a.v >= V::splat(low).v) & (a.v <= V::splat(high).v))};

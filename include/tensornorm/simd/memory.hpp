@@ -49,7 +49,7 @@ TENSORNORM_INLINE void widen_by_f16c(const typename conversion<N>::short_bits& h
     result = __builtin_ia32_vcvtph2ps256(reinterpret_cast<shorts>(half));
   else
 #endif
-    widen_float16(__builtin_convertvector(half, typename c::bits), result);
+  widen_float16(__builtin_convertvector(half, typename c::bits), result);
 }
 
 /// float to binary16, ties to even, by the machine's own conversion.
@@ -76,7 +76,8 @@ TENSORNORM_INLINE void narrow_by_f16c(const typename conversion<N>::floats& valu
 
 /// Each 16-bit pattern in the lower half of 32 bits.
 template <class Isa, int N>
-TENSORNORM_INLINE void spread(const typename conversion<N>::short_bits& from, typename conversion<N>::bits& result) {
+TENSORNORM_INLINE void spread(const typename conversion<N>::short_bits& from,
+                              typename conversion<N>::bits& result) {
   using c = conversion<N>;
 #if TENSORNORM_GCC_X86
   using shorts = typename c::shorts;
@@ -92,7 +93,8 @@ TENSORNORM_INLINE void spread(const typename conversion<N>::short_bits& from, ty
 
 /// The lower half of each 32 bits, whose upper half is zero.
 template <class Isa, int N>
-TENSORNORM_INLINE void pack(const typename conversion<N>::bits& from, typename conversion<N>::short_bits& result) {
+TENSORNORM_INLINE void pack(const typename conversion<N>::bits& from,
+                            typename conversion<N>::short_bits& result) {
   using c = conversion<N>;
 #if TENSORNORM_GCC_X86
   using ints = typename c::ints;
@@ -100,8 +102,10 @@ TENSORNORM_INLINE void pack(const typename conversion<N>::bits& from, typename c
     result = reinterpret_cast<typename c::short_bits>(__builtin_ia32_pmovdw512_mask(
         reinterpret_cast<ints>(from), typename c::shorts{}, static_cast<unsigned short>(-1)));
   } else if constexpr (N == 8 && Isa::bytes >= 32) {
-    const auto lower = __builtin_shufflevector(reinterpret_cast<ints>(from), reinterpret_cast<ints>(from), 0, 1, 2, 3);
-    const auto upper = __builtin_shufflevector(reinterpret_cast<ints>(from), reinterpret_cast<ints>(from), 4, 5, 6, 7);
+    const auto lower =
+        __builtin_shufflevector(reinterpret_cast<ints>(from), reinterpret_cast<ints>(from), 0, 1, 2, 3);
+    const auto upper =
+        __builtin_shufflevector(reinterpret_cast<ints>(from), reinterpret_cast<ints>(from), 4, 5, 6, 7);
     result = reinterpret_cast<typename c::short_bits>(__builtin_ia32_packusdw128(lower, upper));
   } else
 #endif
@@ -162,9 +166,11 @@ TENSORNORM_INLINE V load(const S* p) {
       }
       return value;
     } else if constexpr (std::is_same_v<T, double>) {
-      return {__builtin_convertvector(*reinterpret_cast<const typename c::floats_in_memory*>(p), typename V::native)};
+      return {__builtin_convertvector(*reinterpret_cast<const typename c::floats_in_memory*>(p),
+                                      typename V::native)};
     } else {
-      return {__builtin_convertvector(*reinterpret_cast<const typename c::doubles_in_memory*>(p), typename V::native)};
+      return {__builtin_convertvector(*reinterpret_cast<const typename c::doubles_in_memory*>(p),
+                                      typename V::native)};
     }
 #else
     return V::make([p](int lane) { return widen<T>(p[lane]); });
@@ -223,8 +229,9 @@ TENSORNORM_INLINE void store(const V& v, S* p) {
 /// Whether the machine can load or store some lanes of V alone. (Clang has the same builtins, but not
 /// for functions that are yet to be inlined where the instructions are.)
 template <class V, class S>
-inline constexpr bool has_masked_memory = TENSORNORM_GCC_X86 && std::is_same_v<S, typename V::scalar> &&
-                                          V::isa::bytes >= 32 && V::size * sizeof(S) >= 32;
+inline constexpr bool has_masked_memory =
+    bool{TENSORNORM_GCC_X86} && std::is_same_v<S, typename V::scalar> && V::isa::bytes >= 32 &&
+    V::size * sizeof(S) >= 32;
 
 /// The first `count` lanes from p on, zeros in the others. Touches nothing else.
 template <class V, class S>
@@ -238,10 +245,12 @@ TENSORNORM_INLINE V load_first(const S* p, int count) {
     else if constexpr (sizeof(V) == 64)
       return {__builtin_ia32_loadupd512_mask(p, native{}, static_cast<unsigned char>(bits))};
     else if constexpr (sizeof(S) == 4)
-      return {__builtin_ia32_maskloadps256(reinterpret_cast<const native*>(p), *lane_window<V>::first(count))};
+      return {
+          __builtin_ia32_maskloadps256(reinterpret_cast<const native*>(p), *lane_window<V>::first(count))};
     else
-      return {__builtin_ia32_maskloadpd256(reinterpret_cast<const native*>(p),
-                                           reinterpret_cast<typename lane_window<V>::words>(*lane_window<V>::first(count)))};
+      return {__builtin_ia32_maskloadpd256(
+          reinterpret_cast<const native*>(p),
+          reinterpret_cast<typename lane_window<V>::words>(*lane_window<V>::first(count)))};
   }
 #endif
   S buffer[static_cast<std::size_t>(V::size)] = {};
@@ -263,8 +272,9 @@ TENSORNORM_INLINE void store_first(const V& v, S* p, int count) {
     else if constexpr (sizeof(S) == 4)
       __builtin_ia32_maskstoreps256(reinterpret_cast<native*>(p), *lane_window<V>::first(count), v.v);
     else
-      __builtin_ia32_maskstorepd256(reinterpret_cast<native*>(p),
-                                    reinterpret_cast<typename lane_window<V>::words>(*lane_window<V>::first(count)), v.v);
+      __builtin_ia32_maskstorepd256(
+          reinterpret_cast<native*>(p),
+          reinterpret_cast<typename lane_window<V>::words>(*lane_window<V>::first(count)), v.v);
     return;
   }
 #endif

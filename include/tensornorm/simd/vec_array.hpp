@@ -88,7 +88,8 @@ TENSORNORM_INLINE vec_mask<Isa, T, N> outside(const vec<Isa, T, N>& a, T low, T 
 /// Lanes numbered first and up.
 template <class V>
 TENSORNORM_INLINE vec_mask<typename V::isa, typename V::scalar, V::size> lanes_from(int first) {
-  return vec_mask<typename V::isa, typename V::scalar, V::size>::make([first](int lane) { return lane >= first; });
+  return vec_mask<typename V::isa, typename V::scalar, V::size>::make(
+      [first](int lane) { return lane >= first; });
 }
 
 template <class Isa, class T, int N>
@@ -124,7 +125,8 @@ TENSORNORM_INLINE vec<Isa, T, N / 2> upper(const vec<Isa, T, N>& a) {
 
 /// a * b + c, rounded once where Isa has fma and twice where it has not.
 template <class Isa, class T, int N>
-TENSORNORM_INLINE vec<Isa, T, N> fma(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b, const vec<Isa, T, N>& c) {
+TENSORNORM_INLINE vec<Isa, T, N> fma(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b,
+                                     const vec<Isa, T, N>& c) {
   if constexpr (Isa::has_fma)
     return vec<Isa, T, N>::make([&](int lane) { return std::fma(a[lane], b[lane], c[lane]); });
   else

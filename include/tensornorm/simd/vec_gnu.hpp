@@ -13,7 +13,8 @@ TENSORNORM_VECTORS_BEGIN
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 template <std::size_t Bytes>
-using int_of_size = std::conditional_t<Bytes == 2, std::int16_t, std::conditional_t<Bytes == 4, std::int32_t, std::int64_t>>;
+using int_of_size =
+    std::conditional_t<Bytes == 2, std::int16_t, std::conditional_t<Bytes == 4, std::int32_t, std::int64_t>>;
 
 /// N numbers of type T in registers of Isa. A single one is a plain number.
 template <class Isa, class T, int N>
@@ -135,7 +136,8 @@ TENSORNORM_INLINE vec<Isa, T, N> fma_by_lane(const vec<Isa, T, N>& a, const vec<
 /// a * b + c, rounded once where Isa has fma and twice where it has not, whatever the compiler's
 /// settings for contraction are.
 template <class Isa, class T, int N>
-TENSORNORM_INLINE vec<Isa, T, N> fma(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b, const vec<Isa, T, N>& c) {
+TENSORNORM_INLINE vec<Isa, T, N> fma(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b,
+                                     const vec<Isa, T, N>& c) {
   if constexpr (!Isa::has_fma) {
     return a * b + c;
   } else if constexpr (N == 1) {

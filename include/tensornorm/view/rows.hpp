@@ -31,8 +31,7 @@ struct rows_strides {
 
 /// The elements of a row lie side by side in memory.
 constexpr bool contiguous(const rows_shape& shape, const rows_strides& strides) {
-  return (strides.element == 1 || shape.run == 1) &&
-         (shape.blocks == 1 || strides.block == shape.run) &&
+  return (strides.element == 1 || shape.run == 1) && (shape.blocks == 1 || strides.block == shape.run) &&
          (shape.run != 1 || shape.blocks == 1 || strides.block == 1);
 }
 
