@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../support/levels.hpp"
+#include "../support/memory.hpp"
 #include "../support/scalar.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -234,6 +235,26 @@ TYPED_TEST(stores, and_loads_take_any_alignment_and_touch_nothing_else) {
       kernel::store(kernel::load<V>(source.middle() + offset), target.middle() + 63 - offset);
       for (std::size_t i = 0; i < V::size; ++i) expected.all[127 - offset + i] = source.all[64 + offset + i];
       EXPECT_TRUE(target == expected) << V::size << " lanes at " << offset;
+    }
+  });
+}
+
+TYPED_TEST(stores, and_loads_of_the_first_lanes_touch_no_others) {
+  using S = typename TypeParam::stored;
+  using T = typename TypeParam::compute;
+  run_at_each_level<each_vector<T>>([](auto type) TENSORNORM_INLINE_LAMBDA {
+    using V = typename decltype(type)::type;
+    guarded_buffer<T> memory(V::size, guard::after);
+    S* const source = reinterpret_cast<S*>(memory.data() + V::size) - V::size;
+    for (int i = 0; i < V::size; ++i) source[i] = kernel::narrow<S>(static_cast<T>(i + 1));
+    for (int count = 0; count <= V::size; ++count) {
+      const V v = kernel::load_first<V>(source + V::size - count, count);
+      for (int lane = 0; lane < V::size; ++lane)
+        EXPECT_EQ(v[lane], lane < count ? static_cast<T>(V::size - count + lane + 1) : 0) << count;
+      page<S> target, expected;
+      kernel::store_first(v, target.middle() + 3, count);
+      for (int i = 0; i < count; ++i) expected.middle()[3 + i] = source[V::size - count + i];
+      EXPECT_TRUE(target == expected) << count << " of " << V::size << " lanes";
     }
   });
 }

@@ -145,8 +145,7 @@ TENSORNORM_INLINE tile<V, K> round_to(const tile<V, K>& a) {
 template <class V, int K>
 TENSORNORM_INLINE tile<V, K> lanes_from(int first, const tile<V, K>& a, const tile<V, K>& b) {
   return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA {
-    const int from = first - k * V::size;
-    return select(lanes_from<V>(from < 0 ? 0 : from > V::size ? V::size : from), a.part[k], b.part[k]);
+    return select(lanes_from<V>(first - k * V::size), a.part[k], b.part[k]);
   });
 }
 

@@ -119,10 +119,11 @@ TENSORNORM_INLINE vec_mask<Isa, T, N> outside(const vec<Isa, T, N>& a, T low, T 
     return {~((a.v >= V::splat(low).v) & (a.v <= V::splat(high).v))};
 }
 
-/// Lanes numbered first and up, 0 <= first <= the number of lanes.
+/// Lanes numbered `number` and up; all or none where there is no such lane.
 template <class V>
-TENSORNORM_INLINE vec_mask<typename V::isa, typename V::scalar, V::size> lanes_from(int first) {
+TENSORNORM_INLINE vec_mask<typename V::isa, typename V::scalar, V::size> lanes_from(int number) {
   using mask = vec_mask<typename V::isa, typename V::scalar, V::size>;
+  const int first = number < 0 ? 0 : number > V::size ? V::size : number;
   if constexpr (V::size == 1) {
     return mask{first < 1};
   } else if constexpr (requires { mask::all; }) {
