@@ -49,14 +49,6 @@ struct column_scan {
       return value;
   }
 
-  /// As row_scan::reduce, for a tile of rows.
-  template <template <class> class Reducer>
-  TENSORNORM_INLINE Reducer<rows> reduce(index begin, index end, const rows& shift) const {
-    return reduce_blocks<Reducer<rows>>(begin, end, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
-      return reduce_block<Reducer>(first, last, shift);
-    });
-  }
-
   /// The 64 sums of a row, then their tree. Lanes l, l + 32, l + 16 and l + 48 meet in registers; these
   /// fours meet in the order of the tree, which takes the bits of l from the highest to the lowest.
   template <template <class> class Reducer>

@@ -35,7 +35,7 @@ struct rms_formula {
   /// The statistic of elements [begin, end) of the rows that `scan` reads.
   template <class Scan>
   static TENSORNORM_INLINE auto chunk(const Scan& scan, index begin, index end) {
-    return scan.template reduce<sum_of_squares>(begin, end, Scan::rows::splat(0));
+    return reduce<sum_of_squares>(scan, begin, end, Scan::rows::splat(0));
   }
 
   template <class S>
@@ -69,11 +69,11 @@ struct centred_formula {
     const index sample = n < lane_count ? n : lane_count;
     const auto total = scan.template reduce_block<sum>(begin, begin + sample, S::splat(0));
     const S shift = total.state[0] / S::splat(static_cast<T>(sample));
-    auto m = moments<S>::about(shift, scan.template reduce<centred_sums>(begin, end, shift), n);
+    auto m = moments<S>::about(shift, reduce<centred_sums>(scan, begin, end, shift), n);
     if (sample == n) return m;
     const auto far = m.far_from(shift);
     if constexpr (Scan::is_rescaled) {
-      const auto again = moments<S>::about(m.mean, scan.template reduce<centred_sums>(begin, end, m.mean), n);
+      const auto again = moments<S>::about(m.mean, reduce<centred_sums>(scan, begin, end, m.mean), n);
       m.mean = select(far, again.mean, m.mean);
       m.residual = select(far, again.residual, m.residual);
       m.m2 = select(far, again.m2, m.m2);

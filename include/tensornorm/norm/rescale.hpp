@@ -68,7 +68,7 @@ TENSORNORM_INLINE void rescaled(Scan& scan, const P& p, const Write& write) {
         ceil_div(n, chunk_length), [&](index chunk) TENSORNORM_INLINE_LAMBDA {
           const index begin = chunk * chunk_length;
           const index end = begin + chunk_length < n ? begin + chunk_length : n;
-          return scan.template reduce<largest_magnitude>(begin, end, scan.scale);
+          return reduce<largest_magnitude>(scan, begin, end, scan.scale);
         });
     for (int row = 0; row < S::size; ++row)
       scan.scale.set(row, rescaling(constants.variance[row], largest.state[0][row], p.eps));

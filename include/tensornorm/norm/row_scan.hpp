@@ -33,17 +33,8 @@ struct row_scan {
       return value;
   }
 
-  /// Reduces elements [begin, end) of each row. end - begin is at most chunk_length; begin is a
-  /// multiple of it.
-  template <template <class> class Reducer>
-  TENSORNORM_INLINE Reducer<rows> reduce(index begin, index end, const rows& shift) const {
-    return reduce_blocks<Reducer<rows>>(begin, end, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
-      return reduce_block<Reducer>(first, last, shift);
-    });
-  }
-
-  /// The same for at most block_length elements. The rows are taken one after the other, so that the
-  /// machine adds up the lanes of one while it reads the next.
+  /// Reduces elements [begin, end) of each row, at most a block. The rows are taken one after the other,
+  /// so that the machine adds up the lanes of one while it reads the next.
   template <template <class> class Reducer>
   TENSORNORM_INLINE Reducer<rows> reduce_block(index begin, index end, const rows& shift) const {
     compute shifts[rows::size];

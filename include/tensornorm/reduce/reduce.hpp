@@ -59,6 +59,15 @@ TENSORNORM_INLINE State reduce_blocks(index begin, index end, const Block& block
   });
 }
 
+/// Reduces elements [begin, end) of the rows that a scan reads, at most a chunk; begin is a multiple of it.
+template <template <class> class Reducer, class Scan>
+TENSORNORM_INLINE auto reduce(const Scan& scan, index begin, index end, const typename Scan::rows& shift) {
+  return reduce_blocks<Reducer<typename Scan::rows>>(
+      begin, end, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
+        return scan.template reduce_block<Reducer>(first, last, shift);
+      });
+}
+
 /// Merges the lanes of a state: the upper half into the lower, until one is left. The same tree on
 /// every machine.
 template <template <class> class R, class L>
