@@ -2,6 +2,7 @@
 #pragma once
 
 #include "decode.hpp"
+#include "decode_merge.hpp"
 #include "fused.hpp"
 #include "unfused.hpp"
 
