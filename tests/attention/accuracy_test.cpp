@@ -28,8 +28,9 @@ class attention_accuracy : public testing::Test {
       own = attended(path, in, modifiers);
       EXPECT_TRUE(within_bounds(own, expected)) << name_of(path) << ", " << in.shape;
     }
-    if (is_16_bit<T>)
+    if constexpr (is_16_bit<T>) {
       EXPECT_LE(worst_error(result[0].o, expected), 2 * worst_error(result[1].o, expected)) << in.shape;
+    }
   }
 };
 

@@ -53,7 +53,7 @@ attention_inputs<T> first_keys(attention_inputs<T> in, std::ptrdiff_t count) {
 template <class T>
 class attention_gives_the_same_bits : public testing::Test {
  protected:
-  using A = tn::accumulator_t<T>;
+  using accumulator = tn::accumulator_t<T>;
 
   static constexpr attention_shape shapes[] = {
       {.batch = 2, .heads = 4, .queries = 5, .keys = 70, .dim = 16, .key_heads = 2, .dim_v = 9},
@@ -62,13 +62,13 @@ class attention_gives_the_same_bits : public testing::Test {
       {.batch = 1, .heads = 4, .queries = 200, .keys = 197, .dim = 64, .dim_v = 128},
       {.batch = 1, .heads = 4, .queries = 40, .keys = 1030, .dim = 16}};
 
-  static modifier_list<A> every_modifier(const attention_shape& shape) {
+  static modifier_list<accumulator> every_modifier(const attention_shape& shape) {
     normal_source noise(371);
-    modifier_list<A> m;
+    modifier_list<accumulator> m;
     m.softcap = 3;
-    m.bias = make_spread<A>({1, shape.heads, shape.queries, shape.keys},
-                            [&](const score_index&) { return narrow<A>(noise()); });
-    m.alibi = {{A(0.5), A(0.25), A(0.125), A(0.0625)}, align::bottom_right};
+    m.bias = make_spread<accumulator>({1, shape.heads, shape.queries, shape.keys},
+                            [&](const score_index&) { return narrow<accumulator>(noise()); });
+    m.alibi = {{accumulator(0.5), accumulator(0.25), accumulator(0.125), accumulator(0.0625)}, align::bottom_right};
     m.causal = align::bottom_right;
     m.window = {100, 0};
     m.mask = make_spread<bool>({shape.batch, 1, 1, shape.keys},
@@ -77,7 +77,7 @@ class attention_gives_the_same_bits : public testing::Test {
     for (std::ptrdiff_t b = 0; b < shape.batch; ++b)
       lengths.push_back(static_cast<std::int32_t>(shape.keys - b * shape.keys / 4));
     m.lengths = lengths;
-    m.sinks = {A(1), A(-1), A(0.5), A(-2)};
+    m.sinks = {accumulator(1), accumulator(-1), accumulator(0.5), accumulator(-2)};
     return m;
   }
 };

@@ -33,7 +33,9 @@ struct empty_rows : testing::Test {
       }
     }
     EXPECT_GT(empty, 0u) << shape;
-    if (all_empty) EXPECT_EQ(empty, 2 * shape.rows()) << shape;
+    if (all_empty) {
+      EXPECT_EQ(empty, 2 * shape.rows()) << shape;
+    }
   }
 
   /// By the oracle without the sinks.

@@ -36,7 +36,7 @@ struct same_chunk {
 };
 
 struct same_chunk_that_says_so : same_chunk {
-  tn::key_range visible(tn::query_block queries) const;
+  tn::key_range visible(tn::query_block) const { return {}; }
 };
 
 /// A temperature of each batch element and head, and a penalty that grows with the key.
@@ -52,6 +52,16 @@ struct tempered {
 real tempered_score(real score, const score_index& at) {
   return score * static_cast<real>(at.batch + 2 * at.head + 1) / 2 - static_cast<real>(at.key % 8) / 8;
 }
+
+/// Hides keys with negative scores.
+struct cut {
+  static constexpr tn::attention_stage stage = tn::attention_stage::score;
+
+  template <class T>
+  T operator()(T score, tn::score_place) const {
+    return score < 0 ? -std::numeric_limits<T>::infinity() : score;
+  }
+};
 
 struct own_modifiers : testing::TestWithParam<std::ptrdiff_t> {
   std::ptrdiff_t queries = GetParam();
@@ -98,12 +108,6 @@ TEST_P(own_modifiers, change_scores_after_the_bias_and_before_masks) {
 }
 
 TEST_P(own_modifiers, mask_keys_whose_own_score_is_minus_infinity) {
-  struct cut {
-    static constexpr tn::attention_stage stage = tn::attention_stage::score;
-    float operator()(float score, tn::score_place) const {
-      return score < 0 ? -std::numeric_limits<float>::infinity() : score;
-    }
-  };
   const tensor clean = tn::attention(q, k, v, cut()), unfused = tn::attention_unfused(q, k, v, cut());
   EXPECT_TRUE(std::ranges::none_of(elements_of(clean), is_nan<float>));
   for (Eigen::Index b = 0; b < 2; ++b)

@@ -54,7 +54,7 @@ void attend_with(const attention_call<T>& call) {
   const Eigen::TensorMap<const tensor> k(call.k, s.batch, s.heads_of_keys(), s.keys, s.dim);
   const Eigen::TensorMap<const tensor> v(call.v, s.batch, s.heads_of_keys(), s.keys, s.size_of_v());
   Eigen::TensorMap<tensor> o(call.o, s.batch, s.heads, s.queries, s.size_of_v());
-  const modifier_maps<T> maps{call.modifiers};
+  [[maybe_unused]] const modifier_maps<T> maps{call.modifiers};
   const auto assign = [&](const auto& expression) {
     if (call.pool)
       o.device(*call.pool) = expression;
