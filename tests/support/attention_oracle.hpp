@@ -67,6 +67,7 @@ struct attention_reference {
   std::vector<real> lse;         // of each query
   std::vector<real> score_peak;  // of each query: the largest |score| of a key it sees, or |sink|
   std::vector<real> o_peak;      // of each query: its largest |o|
+  std::vector<real> v_sum;       // of each query: the largest sum of |v| over the keys it sees
 };
 
 /// A key that a query sees, and its score.
@@ -108,8 +109,17 @@ class attention_oracle {
     return std::ranges::all_of(policy_.keep, [&](const auto& keep) { return keep(at); });
   }
 
+  /// What the biases add; -inf hides the key, whatever its score would be.
+  real bias(const score_index& at) const {
+    real sum = 0;
+    for (const auto& bias : policy_.bias) sum += bias(at);
+    return sum;
+  }
+
   /// The modified score; peak grows to the largest magnitude on the way.
   real score(const score_index& at, real& peak) const {
+    const real added = bias(at);
+    if (added == -infinity) return added;
     const real* q = q_.data() + query_row(at) * shape_.dim;
     const real* k = row_of(k_, at, shape_.dim);
     real s = 0;
@@ -117,7 +127,7 @@ class attention_oracle {
     s /= std::sqrt(static_cast<real>(shape_.dim));
     const real scaled = std::abs(s);
     if (policy_.softcap > 0) s = policy_.softcap * std::tanh(s / policy_.softcap);
-    for (const auto& bias : policy_.bias) s += bias(at);
+    s += added;
     for (const auto& own : policy_.own) s = own(s, at);
     if (s != -infinity) peak = std::max({peak, scaled, std::abs(s)});
     return s;
@@ -147,17 +157,22 @@ class attention_oracle {
     if (highest == -infinity) {
       result_.lse.push_back(-infinity);
       result_.o_peak.push_back(0);
+      result_.v_sum.push_back(0);
       return;
     }
     const std::ptrdiff_t size = shape_.size_of_v();
     real* o = result_.o.data() + query_row(at) * size;
+    std::vector<real> sum(static_cast<std::size_t>(size), 0);
     real denominator = sink == -infinity ? 0 : std::exp(sink - highest);
     for (const scored_key& key : seen) {
       const real weight = std::exp(key.score - highest);
       denominator += weight;
       at.key = key.key;
       const real* v = row_of(v_, at, size);
-      for (std::ptrdiff_t d = 0; d < size; ++d) o[d] += weight * v[d];
+      for (std::ptrdiff_t d = 0; d < size; ++d) {
+        o[d] += weight * v[d];
+        sum[static_cast<std::size_t>(d)] += std::abs(v[d]);
+      }
     }
     real peak = 0;
     for (std::ptrdiff_t d = 0; d < size; ++d) {
@@ -165,6 +180,7 @@ class attention_oracle {
       peak = std::max(peak, std::abs(o[d]));
     }
     result_.o_peak.push_back(peak);
+    result_.v_sum.push_back(size == 0 ? 0 : std::ranges::max(sum));
     result_.lse.push_back(highest + std::log(denominator));
   }
 
