@@ -103,7 +103,8 @@ TYPED_TEST(attention_accuracy, returns_the_value_that_all_keys_agree_on) {
   for (const std::ptrdiff_t keys : {1, 2, 63, 64, 65, 1000, 1025, 3000})
     for (const std::ptrdiff_t queries : {1, 4, 70}) {
       if (keys * queries > 100000) continue;
-      attention_inputs<T> in = make_inputs<T>({.queries = queries, .keys = keys, .dim = 24, .dim_v = 19}, 261);
+      attention_inputs<T> in =
+          make_inputs<T>({.queries = queries, .keys = keys, .dim = 24, .dim_v = 19}, 261);
       for (std::size_t i = 24; i < in.k.size(); ++i) in.k[i] = in.k[i - 24];
       for (std::size_t i = 19; i < in.v.size(); ++i) in.v[i] = in.v[i - 19];
       const attention_reference expected = expected_attention(in);
@@ -119,8 +120,8 @@ TYPED_TEST(attention_accuracy, matches_the_long_double_reference_with_every_modi
   std::uint32_t seed = 271;
   for (const std::ptrdiff_t queries : {1, 5, 66, 140})
     for (const std::ptrdiff_t keys : {3, 64, 190, 1030}) {
-      const attention_shape shape{.batch = 2, .heads = 4, .queries = queries, .keys = keys, .dim = 16,
-                                  .key_heads = 2, .dim_v = 24};
+      const attention_shape shape{
+          .batch = 2, .heads = 4, .queries = queries, .keys = keys, .dim = 16, .key_heads = 2, .dim_v = 24};
       normal_source noise(seed);
       modifier_list<A> m;
       m.softcap = 2.5;

@@ -13,8 +13,8 @@ using tn::align;
 
 /// The first count of n rows of a given size, from the row first on, of each of the blocks.
 template <class T>
-std::vector<T> rows_of(const std::vector<T>& all, std::ptrdiff_t blocks, std::ptrdiff_t n, std::ptrdiff_t size,
-                       std::ptrdiff_t first, std::ptrdiff_t count) {
+std::vector<T> rows_of(const std::vector<T>& all, std::ptrdiff_t blocks, std::ptrdiff_t n,
+                       std::ptrdiff_t size, std::ptrdiff_t first, std::ptrdiff_t count) {
   std::vector<T> part;
   for (std::ptrdiff_t block = 0; block < blocks; ++block) {
     const auto from = all.begin() + (block * n + first) * size;
@@ -34,8 +34,8 @@ attention_inputs<T> some_queries(attention_inputs<T> in, std::ptrdiff_t first, s
 
 /// The result for some of the queries.
 template <class T>
-attention_result<T> some_queries(const attention_result<T>& all, const attention_shape& s, std::ptrdiff_t first,
-                                 std::ptrdiff_t count) {
+attention_result<T> some_queries(const attention_result<T>& all, const attention_shape& s,
+                                 std::ptrdiff_t first, std::ptrdiff_t count) {
   return {rows_of(all.o, s.batch * s.heads, s.queries, s.size_of_v(), first, count),
           rows_of(all.lse, s.batch * s.heads, s.queries, 1, first, count)};
 }
@@ -67,12 +67,13 @@ class attention_gives_the_same_bits : public testing::Test {
     modifier_list<accumulator> m;
     m.softcap = 3;
     m.bias = make_spread<accumulator>({1, shape.heads, shape.queries, shape.keys},
-                            [&](const score_index&) { return narrow<accumulator>(noise()); });
-    m.alibi = {{accumulator(0.5), accumulator(0.25), accumulator(0.125), accumulator(0.0625)}, align::bottom_right};
+                                      [&](const score_index&) { return narrow<accumulator>(noise()); });
+    m.alibi = {{accumulator(0.5), accumulator(0.25), accumulator(0.125), accumulator(0.0625)},
+               align::bottom_right};
     m.causal = align::bottom_right;
     m.window = {100, 0};
-    m.mask = make_spread<bool>({shape.batch, 1, 1, shape.keys},
-                               [&](const score_index&) { return noise() < 1; });
+    m.mask =
+        make_spread<bool>({shape.batch, 1, 1, shape.keys}, [&](const score_index&) { return noise() < 1; });
     std::vector<std::int32_t> lengths;
     for (std::ptrdiff_t b = 0; b < shape.batch; ++b)
       lengths.push_back(static_cast<std::int32_t>(shape.keys - b * shape.keys / 4));
@@ -124,7 +125,8 @@ TYPED_TEST(attention_gives_the_same_bits, alone_and_in_a_batch) {
     for (const attention_path path : both_paths) {
       const auto all = attended(path, in);
       for (std::ptrdiff_t head = 0; head < shape.batch * shape.heads; ++head) {
-        const auto take = [&](const auto& from, std::ptrdiff_t which, std::ptrdiff_t rows, std::ptrdiff_t size) {
+        const auto take = [&](const auto& from, std::ptrdiff_t which, std::ptrdiff_t rows,
+                              std::ptrdiff_t size) {
           return rows_of(from, 1, shape.batch * shape.heads, rows * size, which, 1);
         };
         const attention_inputs<T> alone{one, take(in.q, head, shape.queries, shape.dim),
@@ -132,7 +134,8 @@ TYPED_TEST(attention_gives_the_same_bits, alone_and_in_a_batch) {
                                         take(in.v, head / group, shape.keys, shape.size_of_v())};
         const attention_result<T> part{take(all.o, head, shape.queries, shape.size_of_v()),
                                        take(all.lse, head, shape.queries, 1)};
-        ASSERT_TRUE(same_bits(attended(path, alone), part)) << name_of(path) << ", " << shape << ", head " << head;
+        ASSERT_TRUE(same_bits(attended(path, alone), part))
+            << name_of(path) << ", " << shape << ", head " << head;
       }
     }
   }
@@ -201,7 +204,8 @@ TYPED_TEST(attention_gives_the_same_bits, where_heads_share_keys_and_where_each_
     const auto m = this->every_modifier(shape);
     for (const attention_path path : both_paths) {
       EXPECT_TRUE(same_bits(attended(path, copied), attended(path, in))) << name_of(path) << ", " << shape;
-      EXPECT_TRUE(same_bits(attended(path, copied, m), attended(path, in, m))) << name_of(path) << ", " << shape;
+      EXPECT_TRUE(same_bits(attended(path, copied, m), attended(path, in, m)))
+          << name_of(path) << ", " << shape;
     }
   }
 }
@@ -213,7 +217,8 @@ TYPED_TEST(attention_gives_the_same_bits, wherever_the_numbers_lie) {
     for (const attention_path path : both_paths) {
       const auto expected = attended(path, in);
       for (const std::size_t offset : {1u, 3u, 8u}) {
-        canary_buffer<T> q(in.q, offset), k(in.k, offset + 1), v(in.v, offset + 2), o(in.shape.o_count(), offset);
+        canary_buffer<T> q(in.q, offset), k(in.k, offset + 1), v(in.v, offset + 2),
+            o(in.shape.o_count(), offset);
         attend<T>({path, shape, q.data(), k.data(), v.data(), o.data()});
         EXPECT_TRUE(same_bits(o.values(), expected.o)) << name_of(path) << ", " << shape;
       }
@@ -229,7 +234,8 @@ TYPED_TEST(attention_gives_the_same_bits, in_place) {
     Eigen::ThreadPool pool(3);
     const Eigen::ThreadPoolDevice device(&pool, 3);
     for (const attention_path path : both_paths)
-      for (const Eigen::ThreadPoolDevice* threads : {static_cast<const Eigen::ThreadPoolDevice*>(nullptr), &device}) {
+      for (const Eigen::ThreadPoolDevice* threads :
+           {static_cast<const Eigen::ThreadPoolDevice*>(nullptr), &device}) {
         auto q = in.q;
         attend<T>({path, shape, q.data(), in.k.data(), in.v.data(), q.data(), nullptr, {}, threads});
         EXPECT_TRUE(same_bits(q, attended(path, in).o)) << name_of(path) << ", " << shape;
@@ -298,7 +304,8 @@ TEST_F(the_same_visible_keys, of_lengths_and_of_fewer_keys) {
       for (const attention_path path : both_paths) {
         const auto expected = attended(path, first_keys(in, length));
         EXPECT_TRUE(same_bits(attended(path, in, lengths), expected)) << name_of(path) << ", " << shape;
-        EXPECT_TRUE(same_bits(attended(path, in, mask_of(shape, seen)), expected)) << name_of(path) << ", " << shape;
+        EXPECT_TRUE(same_bits(attended(path, in, mask_of(shape, seen)), expected))
+            << name_of(path) << ", " << shape;
       }
     }
 }
@@ -311,9 +318,9 @@ TEST_F(the_same_visible_keys, of_causal_and_of_a_query_alone_with_the_keys_befor
     for (const attention_path path : both_paths) {
       const auto all = attended(path, in, causal);
       for (std::ptrdiff_t query = 0; query < shape.queries; query += 1 + shape.queries / 40)
-        ASSERT_TRUE(same_bits(
-            attended(path, first_keys(some_queries(in, query, 1), std::min(query + 1, shape.keys))),
-            some_queries(all, shape, query, 1)))
+        ASSERT_TRUE(
+            same_bits(attended(path, first_keys(some_queries(in, query, 1), std::min(query + 1, shape.keys))),
+                      some_queries(all, shape, query, 1)))
             << name_of(path) << ", " << shape << ", query " << query;
     }
   }
@@ -361,7 +368,8 @@ TYPED_TEST(attention_keeps_its_bound, when_a_constant_is_added_to_the_logits_of_
     const attention_shape shape{.queries = 9, .keys = keys, .dim = 16, .dim_v = 5};
     const auto in = make_inputs<T>(shape, 387);
     modifier_list<A> m;
-    m.bias = make_spread<A>({1, 1, 9, 1}, [](const score_index& at) { return A(25) * static_cast<A>(at.query - 4); });
+    m.bias = make_spread<A>({1, 1, 9, 1},
+                            [](const score_index& at) { return A(25) * static_cast<A>(at.query - 4); });
     m.mask = make_spread<bool>({1, 1, 1, 1}, [](const score_index&) { return true; });
     m.lengths = {static_cast<std::int32_t>(keys)};
     attention_reference expected = expected_attention(in);

@@ -29,7 +29,8 @@ struct empty_rows : testing::Test {
             row / static_cast<std::size_t>(shape.queries) % static_cast<std::size_t>(shape.heads);
         for (std::size_t d = 0; d < size; ++d)
           ASSERT_EQ(bits(result.o[row * size + d]), bits(0.f)) << "query " << row;
-        ASSERT_EQ(result.lse[row], modifiers.sinks ? modifiers.sinks->data[head] : -infinity) << "query " << row;
+        ASSERT_EQ(result.lse[row], modifiers.sinks ? modifiers.sinks->data[head] : -infinity)
+            << "query " << row;
       }
     }
     EXPECT_GT(empty, 0u) << shape;
@@ -62,7 +63,8 @@ TEST_F(empty_rows, by_a_mask) {
     list m;
     m.mask = make_spread<bool>({1, 1, 1, 1}, [](const score_index&) { return false; });
     expect_zeros(shape, m, true);
-    m.mask = make_spread<bool>({1, 1, shape.queries, 1}, [](const score_index& at) { return at.query % 3 == 1; });
+    m.mask =
+        make_spread<bool>({1, 1, shape.queries, 1}, [](const score_index& at) { return at.query % 3 == 1; });
     expect_zeros(shape, m);
     m.mask = make_spread<bool>(scores_of(shape), [](const score_index& at) {
       return (at.batch + at.head) % 2 == 1 && at.query % 4 != 0 && at.key % 5 == 0;
@@ -144,7 +146,8 @@ TEST_F(empty_rows, have_the_sink_as_lse_even_where_it_is_minus_infinity) {
   for (const attention_shape& shape : shapes) {
     list m;
     m.causal = align::top_left;
-    m.mask = make_spread<bool>({1, 1, shape.queries, 1}, [](const score_index& at) { return at.query % 2 == 1; });
+    m.mask =
+        make_spread<bool>({1, 1, shape.queries, 1}, [](const score_index& at) { return at.query % 2 == 1; });
     m.lengths = {static_cast<std::int32_t>(shape.keys), 0};
     m.sinks = {-infinity, -infinity};
     expect_zeros(shape, m);
@@ -160,7 +163,8 @@ TEST_F(empty_rows, of_every_modifier_at_once) {
     m.alibi = {{0.5f, 0.25f}, align::top_left};
     m.causal = align::bottom_right;
     m.window = {40, 40};
-    m.mask = make_spread<bool>({1, 1, shape.queries, 1}, [](const score_index& at) { return at.query % 2 == 1; });
+    m.mask =
+        make_spread<bool>({1, 1, shape.queries, 1}, [](const score_index& at) { return at.query % 2 == 1; });
     m.lengths = {static_cast<std::int32_t>(shape.keys), 0};
     m.sinks = {1.f, -1.f};
     expect_zeros(shape, m);
@@ -192,9 +196,10 @@ TYPED_TEST(empty_rows_of, each_scalar_are_zeros) {
 
 TYPED_TEST(empty_rows_of, no_queries_write_nothing) {
   using T = TypeParam;
-  for (const attention_shape& shape :
-       {attention_shape{.queries = 0, .keys = 5, .dim = 4}, attention_shape{.batch = 0, .queries = 3, .keys = 5, .dim = 4},
-        attention_shape{.heads = 0, .queries = 3, .keys = 5, .dim = 4}, attention_shape{.queries = 0, .keys = 0, .dim = 4}})
+  for (const attention_shape& shape : {attention_shape{.queries = 0, .keys = 5, .dim = 4},
+                                       attention_shape{.batch = 0, .queries = 3, .keys = 5, .dim = 4},
+                                       attention_shape{.heads = 0, .queries = 3, .keys = 5, .dim = 4},
+                                       attention_shape{.queries = 0, .keys = 0, .dim = 4}})
     for (const attention_path path : both_paths) {
       const auto in = make_inputs<T>(shape, 353);
       T untouched = narrow<T>(42);

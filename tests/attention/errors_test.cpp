@@ -42,8 +42,9 @@ struct attention_errors : testing::Test {
               const Modifiers&... modifiers) {
     EXPECT_THAT([&] { o = tn::attention(q_given, k_given, v_given, modifiers..., tn::save_lse(lse)); },
                 ThrowsMessage<std::invalid_argument>(StrEq("attention: " + text)));
-    EXPECT_THAT([&] { o = tn::attention_unfused(q_given, k_given, v_given, modifiers..., tn::save_lse(lse)); },
-                ThrowsMessage<std::invalid_argument>(StrEq("attention_unfused: " + text)));
+    EXPECT_THAT(
+        [&] { o = tn::attention_unfused(q_given, k_given, v_given, modifiers..., tn::save_lse(lse)); },
+        ThrowsMessage<std::invalid_argument>(StrEq("attention_unfused: " + text)));
     expect_untouched();
   }
   template <class... Modifiers>
@@ -85,8 +86,7 @@ TEST_F(attention_errors, key_heads_that_do_not_divide_the_query_heads) {
 TEST_F(attention_errors, tensors_of_heads_and_of_tokens_that_disagree) {
   row_major_tensor<float, 3> q3(4, 5, 8), k3(3, 7, 8), v3(3, 7, 3), o3(4, 5, 3);
   o3.setConstant(42);
-  EXPECT_THAT([&] { o3 = tn::attention(q3, k3, v3); },
-              ThrowsMessage<std::invalid_argument>(StrEq("TODO")));
+  EXPECT_THAT([&] { o3 = tn::attention(q3, k3, v3); }, ThrowsMessage<std::invalid_argument>(StrEq("TODO")));
   for (const float value : elements_of(o3)) EXPECT_EQ(value, 42);
   Eigen::MatrixXf qm(5, 8), km(7, 9), vm(7, 3), om = Eigen::MatrixXf::Constant(5, 3, 42);
   EXPECT_THAT([&] { om.noalias() = tn::attention(qm, km, vm); },
@@ -100,8 +100,13 @@ TEST_F(attention_errors, tokens_that_are_not_first) {
 }
 
 TEST_F(attention_errors, masks_and_biases_that_are_not_broadcast_to_the_scores) {
-  for (const auto& size : std::vector<std::array<Eigen::Index, 4>>{
-           {3, 4, 5, 7}, {2, 2, 5, 7}, {2, 4, 7, 5}, {2, 4, 5, 6}, {2, 4, 5, 8}, {1, 1, 1, 0}, {0, 1, 1, 1}}) {
+  for (const auto& size : std::vector<std::array<Eigen::Index, 4>>{{3, 4, 5, 7},
+                                                                   {2, 2, 5, 7},
+                                                                   {2, 4, 7, 5},
+                                                                   {2, 4, 5, 6},
+                                                                   {2, 4, 5, 8},
+                                                                   {1, 1, 1, 0},
+                                                                   {0, 1, 1, 1}}) {
     row_major_tensor<bool, 4> mask(size);
     mask.setConstant(true);
     tensor bias(size);
@@ -196,8 +201,10 @@ TEST_F(attention_overlaps, of_o_and_q_in_part) {
 
 TEST_F(attention_overlaps, of_o_and_k_or_v) {
   for (const std::size_t offset : {0u, 1u, 79u}) {
-    expect_overlap("attention: o overlaps k", [&] { map(200) = tn::attention(map(0), map(200 + offset), map(300)); });
-    expect_overlap("attention: o overlaps v", [&] { map(300) = tn::attention(map(0), map(200), map(300 + offset)); });
+    expect_overlap("attention: o overlaps k",
+                   [&] { map(200) = tn::attention(map(0), map(200 + offset), map(300)); });
+    expect_overlap("attention: o overlaps v",
+                   [&] { map(300) = tn::attention(map(0), map(200), map(300 + offset)); });
     expect_overlap("attention_unfused: o overlaps v",
                    [&] { map(300 + offset) = tn::attention_unfused(map(0), map(200), map(300)); });
   }

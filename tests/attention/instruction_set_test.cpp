@@ -45,7 +45,8 @@ modifier_list<A> every_modifier(const attention_shape& shape) {
   m.alibi = {std::vector<A>(heads, A(0.125)), align::bottom_right};
   m.causal = align::bottom_right;
   m.window = {1500, 2};
-  m.mask = make_spread<bool>({shape.batch, 1, 1, shape.keys}, [&](const score_index&) { return noise() < 1; });
+  m.mask =
+      make_spread<bool>({shape.batch, 1, 1, shape.keys}, [&](const score_index&) { return noise() < 1; });
   m.lengths = std::vector<std::int32_t>(static_cast<std::size_t>(shape.batch), keys - keys / 5);
   m.sinks = std::vector<A>(heads, A(0.5));
   return m;
@@ -60,8 +61,8 @@ void add(result_hashes& all, const std::string& kind, const attention_inputs<T>&
     const attention_shape& s = in.shape;
     std::ostringstream name;
     name << name_of(path) << " " << scalar_names::GetName<T>(0) << " " << s.batch << "x" << s.heads << "("
-         << s.heads_of_keys() << ")x" << s.queries << "x" << s.keys << " " << s.dim << " " << s.size_of_v() << " "
-         << kind;
+         << s.heads_of_keys() << ")x" << s.queries << "x" << s.keys << " " << s.dim << " " << s.size_of_v()
+         << " " << kind;
     const auto result = attended(path, in, modifiers);
     all.add(name.str(), result.o, result.lse);
     EXPECT_TRUE(within_bounds(result, expected)) << name.str();

@@ -10,7 +10,8 @@ namespace {
 
 using tn::align;
 
-constexpr double poisons[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+constexpr double poisons[] = {std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::infinity(),
                               -std::numeric_limits<double>::infinity(), 3e38};
 
 /// q, k and v that can be poisoned. One head of queries and keys in each of two batch elements.
@@ -28,7 +29,8 @@ struct poisoned : attention_inputs<T> {
 
  private:
   static void fill(std::vector<T>& rows, std::ptrdiff_t row, std::ptrdiff_t size, double value) {
-    for (std::ptrdiff_t d = 0; d < size; ++d) rows[static_cast<std::size_t>(row * size + d)] = narrow<T>(value);
+    for (std::ptrdiff_t d = 0; d < size; ++d)
+      rows[static_cast<std::size_t>(row * size + d)] = narrow<T>(value);
   }
 };
 
@@ -44,7 +46,8 @@ class isolation_of_keys : public testing::Test {
       {.batch = 2, .queries = 70, .keys = 70, .dim = 17, .dim_v = 33},
       {.batch = 2, .queries = 131, .keys = 197, .dim = 64}};
 
-  /// accumulator list that hides nothing, but has every modifier that can: one set is compiled for all scalars.
+  /// accumulator list that hides nothing, but has every modifier that can: one set is compiled for all
+  /// scalars.
   static modifier_list<accumulator> visible(const attention_shape& shape) {
     const auto keys = static_cast<std::int32_t>(shape.keys);
     modifier_list<accumulator> m;
@@ -55,12 +58,14 @@ class isolation_of_keys : public testing::Test {
   }
 
   /// Calls with every key and value poisoned that no query of its batch element sees.
-  static void expect_no_bit_of_the_unseen(const attention_shape& shape, const modifier_list<accumulator>& modifiers) {
+  static void expect_no_bit_of_the_unseen(const attention_shape& shape,
+                                          const modifier_list<accumulator>& modifiers) {
     const auto clean = make_inputs<T>(shape, 361);
     const attention_policy policy = policy_of(modifiers, shape);
     for (const attention_path path : both_paths) {
       const auto expected = attended(path, clean, modifiers);
-      EXPECT_TRUE(within_bounds(expected, expected_attention(clean, modifiers))) << name_of(path) << ", " << shape;
+      EXPECT_TRUE(within_bounds(expected, expected_attention(clean, modifiers)))
+          << name_of(path) << ", " << shape;
       for (const double poison : poisons) {
         poisoned<T> in(clean);
         int count = 0;
@@ -123,7 +128,8 @@ TYPED_TEST(isolation_of_keys, behind_a_bias_of_minus_infinity) {
 
 TYPED_TEST(isolation_of_keys, past_a_length) {
   for (const attention_shape& shape : this->shapes)
-    for (const std::ptrdiff_t length : {std::ptrdiff_t{0}, std::ptrdiff_t{1}, shape.keys / 2, shape.keys - 1}) {
+    for (const std::ptrdiff_t length :
+         {std::ptrdiff_t{0}, std::ptrdiff_t{1}, shape.keys / 2, shape.keys - 1}) {
       auto m = this->visible(shape);
       m.lengths = {static_cast<std::int32_t>(length), static_cast<std::int32_t>(shape.keys - 1)};
       this->expect_no_bit_of_the_unseen(shape, m);
@@ -135,7 +141,8 @@ TYPED_TEST(isolation_of_keys, in_first_tiles_that_are_wholly_masked) {
     if (shape.keys < 70) continue;
     for (const std::ptrdiff_t first : {std::ptrdiff_t{64}, std::ptrdiff_t{65}, shape.keys - 1}) {
       auto m = this->visible(shape);
-      m.mask = make_spread<bool>({1, 1, 1, shape.keys}, [&](const score_index& at) { return at.key >= first; });
+      m.mask =
+          make_spread<bool>({1, 1, 1, shape.keys}, [&](const score_index& at) { return at.key >= first; });
       this->expect_no_bit_of_the_unseen(shape, m);
     }
   }
@@ -155,7 +162,8 @@ TYPED_TEST(isolation_of_keys, that_other_queries_of_the_tile_see) {
       const auto expected = attended(path, clean, m);
       for (const std::ptrdiff_t key : {std::ptrdiff_t{0}, shape.keys / 2, shape.keys - 1})
         for (const bool in_v : {false, true}) {
-          SCOPED_TRACE(testing::Message() << name_of(path) << ", " << shape << ", key " << key << ", v " << in_v);
+          SCOPED_TRACE(testing::Message()
+                       << name_of(path) << ", " << shape << ", key " << key << ", v " << in_v);
           poisoned<T> in(clean);
           if (in_v)
             in.poison_value(1, key, std::numeric_limits<double>::quiet_NaN());
@@ -269,8 +277,9 @@ struct isolation_by_position : testing::Test {
         in.poison_value(0, key, poisons[0]);
         const auto result = attended<float>(path, in, m);
         for (std::ptrdiff_t query = 0; query < shape.queries; ++query) {
-          const bool seen = std::ranges::all_of(
-              policy.keep, [&](const auto& keep) { return keep(score_index{0, 0, query, key}); });
+          const bool seen = std::ranges::all_of(policy.keep, [&](const auto& keep) {
+            return keep(score_index{0, 0, query, key});
+          });
           for (std::size_t d = 0; d < size; ++d) {
             const std::size_t i = static_cast<std::size_t>(query) * size + d;
             ASSERT_TRUE(seen ? is_nan(result.o[i]) : bits(result.o[i]) == bits(expected.o[i]))

@@ -125,8 +125,8 @@ TEST_P(layouts, of_tensors_of_tokens_and_dim) {
 
 template <class Matrix>
 Matrix matrix_of(std::ptrdiff_t rows, std::ptrdiff_t cols, const std::vector<float>& values) {
-  return Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(values.data(),
-                                                                                                  rows, cols);
+  return Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+      values.data(), rows, cols);
 }
 
 template <class Matrix>
@@ -166,7 +166,8 @@ void expect_matrices(const Function& function, attention_path path) {
     Matrix target = Matrix::Constant(shape.queries + 2, shape.size_of_v() + 3, -1);
     target.block(1, 2, shape.queries, shape.size_of_v()) =
         function(q_block, k_block, v_block, tn::causal(align::bottom_right));
-    EXPECT_TRUE(same_bits(elements_of_matrix(target.block(1, 2, shape.queries, shape.size_of_v())), expected.o));
+    EXPECT_TRUE(
+        same_bits(elements_of_matrix(target.block(1, 2, shape.queries, shape.size_of_v())), expected.o));
     target.block(1, 2, shape.queries, shape.size_of_v()).setConstant(-1);
     EXPECT_TRUE((target.array() == -1).all());
   }
@@ -186,17 +187,20 @@ TEST_P(layouts, of_maps_with_strides) {
   const auto in = make_inputs<float>(shape, 405);
   const auto spread_out = [](const std::vector<float>& values, std::ptrdiff_t size, std::ptrdiff_t outer,
                              std::ptrdiff_t inner) {
-    std::vector<float> all(values.size() / static_cast<std::size_t>(size) * static_cast<std::size_t>(outer) + 1,
-                           quiet_nan<float>());
+    std::vector<float> all(
+        values.size() / static_cast<std::size_t>(size) * static_cast<std::size_t>(outer) + 1,
+        quiet_nan<float>());
     for (std::size_t i = 0; i < values.size(); ++i)
       all[i / static_cast<std::size_t>(size) * static_cast<std::size_t>(outer) +
           i % static_cast<std::size_t>(size) * static_cast<std::size_t>(inner)] = values[i];
     return all;
   };
-  const auto q = spread_out(in.q, 17, 40, 2), k = spread_out(in.k, 17, 55, 3), v = spread_out(in.v, 17, 17, 1);
+  const auto q = spread_out(in.q, 17, 40, 2), k = spread_out(in.k, 17, 55, 3),
+             v = spread_out(in.v, 17, 17, 1);
   with_path([&](const auto& function) {
-    const row_matrix o = function(map(q.data(), 67, 17, strides(40, 2)), map(k.data(), 130, 17, strides(55, 3)),
-                                  map(v.data(), 130, 17, strides(17, 1)));
+    const row_matrix o =
+        function(map(q.data(), 67, 17, strides(40, 2)), map(k.data(), 130, 17, strides(55, 3)),
+                 map(v.data(), 130, 17, strides(17, 1)));
     EXPECT_TRUE(same_bits(elements_of_matrix(o), attended(GetParam(), in).o));
   });
 }
@@ -212,7 +216,8 @@ void expect_tokens_first(const Function& function, attention_path path) {
       std::swap(size[1], size[2]);
       return tensor_of<Tensor4>(size, moved);
     };
-    const Tensor4 q = first(in.q, q_size(shape)), k = first(in.k, k_size(shape)), v = first(in.v, v_size(shape));
+    const Tensor4 q = first(in.q, q_size(shape)), k = first(in.k, k_size(shape)),
+                  v = first(in.v, v_size(shape));
     lse_tensor lse;
     const Tensor4 o = function(q, k, v, tn::tokens_first, tn::causal(align::bottom_right), tn::save_lse(lse));
     const auto expected = attended(path, in, causal_list());
@@ -247,8 +252,9 @@ TEST_P(layouts, of_tokens_before_heads_without_a_batch) {
     with_path([&](const auto& function) {
       const tensor o = function(q, k, v, tn::tokens_first);
       const auto expected = attended(GetParam(), in);
-      EXPECT_TRUE(same_bits(elements_of(o),
-                            permuted(expected.o, sizes3{shape.heads, shape.queries, shape.size_of_v()}, swapped)))
+      EXPECT_TRUE(
+          same_bits(elements_of(o),
+                    permuted(expected.o, sizes3{shape.heads, shape.queries, shape.size_of_v()}, swapped)))
           << shape;
     });
   }
@@ -306,7 +312,8 @@ TEST_P(layouts, of_masks_and_biases) {
   const auto bias = normal_tensor<row_major_tensor<float, 2>>({67, 130}, 411);
   const auto bias_columns = normal_tensor<col_major_tensor<float, 2>>({67, 130}, 411);
   const row_major_tensor<bool, 2> mask = normal_tensor<row_major_tensor<float, 2>>({67, 130}, 412) > -0.5f;
-  const col_major_tensor<bool, 2> mask_columns = normal_tensor<col_major_tensor<float, 2>>({67, 130}, 412) > -0.5f;
+  const col_major_tensor<bool, 2> mask_columns =
+      normal_tensor<col_major_tensor<float, 2>>({67, 130}, 412) > -0.5f;
   Eigen::Matrix<bool, Eigen::Dynamic, Eigen::Dynamic> mask_matrix(67, 130);
   Eigen::MatrixXf bias_matrix(67, 130);
   for (Eigen::Index i = 0; i < 67; ++i)

@@ -14,7 +14,11 @@ std::vector<attention_shape> shapes() {
   std::vector<attention_shape> all;
   std::uint32_t next = 0;
   for (std::ptrdiff_t dim = 1; dim <= 70; ++dim)
-    all.push_back({.heads = 2, .queries = 1 + next % 9, .keys = 1 + next * 11 % 75, .dim = dim, .key_heads = 1,
+    all.push_back({.heads = 2,
+                   .queries = 1 + next % 9,
+                   .keys = 1 + next * 11 % 75,
+                   .dim = dim,
+                   .key_heads = 1,
                    .dim_v = 1 + next++ * 7 % 71});
   for (const std::ptrdiff_t keys : {1, 15, 63, 64, 65, 127, 130, 1023, 1025, 2050})
     for (const std::ptrdiff_t queries : {1, 2, 7, 8, 65})
@@ -47,7 +51,8 @@ class attention_memory : public testing::Test {
     m.alibi = {std::vector<A>(static_cast<std::size_t>(s.heads), A(0.0625)), align::bottom_right};
     m.causal = align::bottom_right;
     m.window = {1500, 2};
-    m.mask = make_spread<bool>({s.batch, 1, s.queries, s.keys}, [](const score_index& at) { return at.key % 7 != 3; });
+    m.mask = make_spread<bool>({s.batch, 1, s.queries, s.keys},
+                               [](const score_index& at) { return at.key % 7 != 3; });
     m.lengths = std::vector<std::int32_t>(static_cast<std::size_t>(s.batch), keys - keys / 5);
     m.sinks = std::vector<A>(static_cast<std::size_t>(s.heads), A(0.5));
     m.bias->data = guarded(m.bias->data, m.bias->count(), side);

@@ -145,7 +145,8 @@ list all_together(const attention_shape& shape, std::uint32_t seed) {
   m.alibi = {{0.125f, 0.5f}, align::bottom_right};
   m.causal = align::bottom_right;
   m.window = {200, 3};
-  m.mask = make_spread<bool>({shape.batch, 1, 1, shape.keys}, [&](const score_index&) { return noise() < 1; });
+  m.mask =
+      make_spread<bool>({shape.batch, 1, 1, shape.keys}, [&](const score_index&) { return noise() < 1; });
   m.lengths = {keys - keys / 4, keys};
   m.sinks = {-1.f, 1.f};
   return m;
@@ -174,7 +175,9 @@ struct modifiers_of_tensors : testing::Test {
          v = normal_tensor<tensor>({2, 2, 130, 5}, 323);
   attention_inputs<float> in{
       {.batch = 2, .heads = 4, .queries = 67, .keys = 130, .dim = 8, .key_heads = 2, .dim_v = 5},
-      elements_of(q), elements_of(k), elements_of(v)};
+      elements_of(q),
+      elements_of(k),
+      elements_of(v)};
 };
 
 TEST_F(modifiers_of_tensors, give_the_same_bits_in_any_order_of_the_call) {

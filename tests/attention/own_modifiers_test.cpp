@@ -36,7 +36,9 @@ struct same_chunk {
 };
 
 struct same_chunk_that_says_so : same_chunk {
-  tn::key_range visible(tn::query_block) const { return {}; }
+  tn::key_range visible(tn::query_block queries) const {
+    return {queries.first / size * size, (queries.last - 1) / size * size + size};
+  }
 };
 
 /// A temperature of each batch element and head, and a penalty that grows with the key.
@@ -45,7 +47,8 @@ struct tempered {
 
   template <class T>
   T operator()(T score, tn::score_place at) const {
-    return score * T(0.5) * static_cast<T>(at.batch + 2 * at.head + 1) - T(0.125) * static_cast<T>(at.key % 8);
+    return score * T(0.5) * static_cast<T>(at.batch + 2 * at.head + 1) -
+           T(0.125) * static_cast<T>(at.key % 8);
   }
 };
 
@@ -71,7 +74,8 @@ struct own_modifiers : testing::TestWithParam<std::ptrdiff_t> {
 
   /// o against the oracle under the policy.
   void expect_the_formula(const tensor& o) const {
-    const attention_shape shape{.batch = 2, .heads = 2, .queries = queries, .keys = 150, .dim = 8, .dim_v = 5};
+    const attention_shape shape{
+        .batch = 2, .heads = 2, .queries = queries, .keys = 150, .dim = 8, .dim_v = 5};
     EXPECT_TRUE(o_within_bounds(elements_of(o),
                                 reference_attention(shape, widen(elements_of(q)), widen(elements_of(k)),
                                                     widen(elements_of(v)), policy)));
@@ -87,8 +91,7 @@ struct own_modifiers : testing::TestWithParam<std::ptrdiff_t> {
 INSTANTIATE_TEST_SUITE_P(queries, own_modifiers, testing::Values(1, 3, 70, 150));
 
 TEST_P(own_modifiers, may_mask) {
-  policy.keep.push_back(
-      [](const score_index& at) { return dilated{7}.keeps(at.head, at.query, at.key); });
+  policy.keep.push_back([](const score_index& at) { return dilated{7}.keeps(at.head, at.query, at.key); });
   expect_both(dilated{7});
 }
 
@@ -104,7 +107,8 @@ TEST_P(own_modifiers, change_scores_after_the_bias_and_before_masks) {
   policy.own.push_back(tempered_score);
   policy.keep.push_back([](const score_index& at) { return at.key <= at.query; });
   policy.keep.push_back([](const score_index& at) { return dilated{3}.keeps(at.head, at.query, at.key); });
-  expect_both(dilated{3}, tn::causal(tn::align::top_left), tempered(), tn::score_bias(bias), tn::softcap(2.f));
+  expect_both(dilated{3}, tn::causal(tn::align::top_left), tempered(), tn::score_bias(bias),
+              tn::softcap(2.f));
 }
 
 TEST_P(own_modifiers, mask_keys_whose_own_score_is_minus_infinity) {

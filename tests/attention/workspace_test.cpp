@@ -17,13 +17,16 @@ struct sizes_of_a_call {
   Eigen::Index heads, key_heads, queries, keys, dim, dim_v;
 };
 
-constexpr sizes_of_a_call calls[] = {{2, 1, 1, 3000, 16, 16}, {2, 2, 5, 70, 8, 20},   {2, 1, 130, 130, 64, 64},
-                                     {1, 1, 67, 1030, 17, 9}, {4, 2, 200, 50, 128, 128}};
+constexpr sizes_of_a_call calls[] = {{2, 1, 1, 3000, 16, 16},
+                                     {2, 2, 5, 70, 8, 20},
+                                     {2, 1, 130, 130, 64, 64},
+                                     {1, 1, 67, 1030, 17, 9},
+                                     {4, 2, 200, 50, 128, 128}};
 
 struct workspace : testing::TestWithParam<sizes_of_a_call> {
   sizes_of_a_call s = GetParam();
-  tensor q{2, s.heads, s.queries, s.dim}, k{2, s.key_heads, s.keys, s.dim}, v{2, s.key_heads, s.keys, s.dim_v},
-      o{2, s.heads, s.queries, s.dim_v};
+  tensor q{2, s.heads, s.queries, s.dim}, k{2, s.key_heads, s.keys, s.dim},
+      v{2, s.key_heads, s.keys, s.dim_v}, o{2, s.heads, s.queries, s.dim_v};
   tn::attention_workspace memory;
 
   workspace() {
@@ -38,9 +41,10 @@ INSTANTIATE_TEST_SUITE_P(calls, workspace, testing::ValuesIn(calls));
 TEST_P(workspace, makes_a_second_call_allocate_nothing) {
   o = tn::attention(q, k, v, tn::use_workspace(memory));
   EXPECT_EQ(allocations_of([&] { o = tn::attention(q, k, v, tn::use_workspace(memory)); }), 0);
-  EXPECT_EQ(
-      allocations_of([&] { o.device(Eigen::DefaultDevice()) = tn::attention(q, k, v, tn::use_workspace(memory)); }),
-      0);
+  EXPECT_EQ(allocations_of([&] {
+              o.device(Eigen::DefaultDevice()) = tn::attention(q, k, v, tn::use_workspace(memory));
+            }),
+            0);
 }
 
 TEST_P(workspace, makes_a_second_call_of_the_unfused_function_allocate_nothing) {
@@ -83,8 +87,9 @@ TEST_P(workspace, changes_no_bit) {
     o = tn::attention(q, k, v, tn::use_workspace(memory));
     EXPECT_EQ(std::memcmp(o.data(), expected.data(), static_cast<std::size_t>(o.size()) * sizeof(float)), 0);
     o = tn::attention_unfused(q, k, v, tn::use_workspace(memory));
-    EXPECT_EQ(std::memcmp(o.data(), expected_unfused.data(), static_cast<std::size_t>(o.size()) * sizeof(float)),
-              0);
+    EXPECT_EQ(
+        std::memcmp(o.data(), expected_unfused.data(), static_cast<std::size_t>(o.size()) * sizeof(float)),
+        0);
   }
 }
 

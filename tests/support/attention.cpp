@@ -23,9 +23,9 @@ constexpr compiled_set<T> common_sets[] = {
 
 /// What only float is: each modifier alone, and those that can leave a query without keys.
 constexpr compiled_set<float> float_sets[] = {
-    set_of<float, softcap_>, set_of<float, bias_>, set_of<float, alibi_>,   set_of<float, causal_>,
-    set_of<float, window_>,  set_of<float, mask_>, set_of<float, lengths_>, set_of<float, sinks_>,
-    set_of<float, causal_, mask_, lengths_, sinks_>};
+    set_of<float, softcap_>, set_of<float, bias_>,   set_of<float, alibi_>,
+    set_of<float, causal_>,  set_of<float, window_>, set_of<float, mask_>,
+    set_of<float, lengths_>, set_of<float, sinks_>,  set_of<float, causal_, mask_, lengths_, sinks_>};
 
 }  // namespace
 

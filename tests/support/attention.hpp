@@ -105,7 +105,14 @@ struct modifier_list {
 
 /// A modifier by name. A set of them is a sum.
 enum modifier : unsigned {
-  softcap_ = 1, bias_ = 2, alibi_ = 4, causal_ = 8, window_ = 16, mask_ = 32, lengths_ = 64, sinks_ = 128,
+  softcap_ = 1,
+  bias_ = 2,
+  alibi_ = 4,
+  causal_ = 8,
+  window_ = 16,
+  mask_ = 32,
+  lengths_ = 64,
+  sinks_ = 128,
   all_modifiers = 255
 };
 
@@ -136,7 +143,8 @@ struct attention_call {
 template <class T, modifier... Names>
 void attend_with(const attention_call<T>& call);
 
-/// Calls the public function with the modifiers that the list has. Throws std::logic_error for a set of modifiers that was not compiled.
+/// Calls the public function with the modifiers that the list has. Throws std::logic_error for a set of
+/// modifiers that was not compiled.
 template <class T>
 void attend(const attention_call<T>& call);
 
@@ -165,8 +173,8 @@ attention_result<T> attended(attention_path path, const attention_inputs<T>& in,
                              const modifier_list<tn::accumulator_t<T>>& modifiers = {},
                              const Eigen::ThreadPoolDevice* pool = nullptr) {
   attention_result<T> result{std::vector<T>(in.shape.o_count(), quiet_nan<T>()), {}};
-  attend<T>({path, in.shape, in.q.data(), in.k.data(), in.v.data(), result.o.data(), &result.lse, modifiers,
-             pool});
+  attend<T>(
+      {path, in.shape, in.q.data(), in.k.data(), in.v.data(), result.o.data(), &result.lse, modifiers, pool});
   return result;
 }
 

@@ -72,8 +72,7 @@ testing::AssertionResult same_bits(const attention_result<T>& a, const attention
 template <class T>
 real worst_error(const std::vector<T>& o, const attention_reference& expected) {
   real worst = 0;
-  for (std::size_t i = 0; i < o.size(); ++i)
-    worst = std::max(worst, std::abs(widen(o[i]) - expected.o[i]));
+  for (std::size_t i = 0; i < o.size(); ++i) worst = std::max(worst, std::abs(widen(o[i]) - expected.o[i]));
   return worst;
 }
 

@@ -28,7 +28,8 @@ struct modifier_maps {
     if constexpr (Name == bias_) return tn::score_bias(bias);
     if constexpr (Name == alibi_) return tn::alibi(slopes, list.alibi->align);
     if constexpr (Name == causal_) return tn::causal(*list.causal);
-    if constexpr (Name == window_) return tn::window(list.window->left, list.window->right, list.window->align);
+    if constexpr (Name == window_)
+      return tn::window(list.window->left, list.window->right, list.window->align);
     if constexpr (Name == mask_) return tn::keep_mask(mask);
     if constexpr (Name == lengths_) return tn::key_lengths(lengths);
     if constexpr (Name == sinks_) return tn::sinks(sinks);
