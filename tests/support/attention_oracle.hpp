@@ -66,6 +66,7 @@ struct attention_reference {
   std::vector<real> o;
   std::vector<real> lse;         // of each query
   std::vector<real> score_peak;  // of each query: the largest |score| of a key it sees, or |sink|
+  std::vector<real> term_peak;   // of each query: the same of sums of |q k|, and of the sink
   std::vector<real> o_peak;      // of each query: its largest |o|
   std::vector<real> v_sum;       // of each query: the largest sum of |v| over the keys it sees
 };
@@ -116,26 +117,39 @@ class attention_oracle {
     return sum;
   }
 
-  /// The modified score; peak grows to the largest magnitude on the way.
-  real score(const score_index& at, real& peak) const {
+  /// The largest magnitudes among the scores of a query, and among scores of its |q| and |k|.
+  struct peaks {
+    real score = 0;
+    real terms = 0;
+  };
+
+  /// The modified score.
+  real score(const score_index& at, peaks& peak) const {
     const real added = bias(at);
     if (added == -infinity) return added;
     const real* q = q_.data() + query_row(at) * shape_.dim;
     const real* k = row_of(k_, at, shape_.dim);
     real s = 0;
-    for (std::ptrdiff_t d = 0; d < shape_.dim; ++d) s += q[d] * k[d];
-    s /= std::sqrt(static_cast<real>(shape_.dim));
+    real terms = 0;
+    for (std::ptrdiff_t d = 0; d < shape_.dim; ++d) {
+      s += q[d] * k[d];
+      terms += std::abs(q[d] * k[d]);
+    }
+    const real root = std::sqrt(static_cast<real>(shape_.dim));
+    s /= root;
     const real scaled = std::abs(s);
     if (policy_.softcap > 0) s = policy_.softcap * std::tanh(s / policy_.softcap);
     s += added;
     for (const auto& own : policy_.own) s = own(s, at);
-    if (s != -infinity) peak = std::max({peak, scaled, std::abs(s)});
+    if (s == -infinity) return s;
+    peak.score = std::max({peak.score, scaled, std::abs(s)});
+    peak.terms = std::max({peak.terms, terms / root, std::abs(s)});
     return s;
   }
 
   void attend(score_index at) {
     std::vector<scored_key> seen;
-    real peak = 0;
+    peaks peak;
     real highest = -infinity;
     bool has_nan = false;
     for (at.key = 0; at.key < shape_.keys; ++at.key) {
@@ -147,9 +161,13 @@ class attention_oracle {
       has_nan = has_nan || std::isnan(s);
     }
     const real sink = policy_.sinks.empty() ? -infinity : policy_.sinks[static_cast<std::size_t>(at.head)];
-    if (std::isfinite(sink)) peak = std::max(peak, std::abs(sink));
+    if (std::isfinite(sink)) {
+      peak.score = std::max(peak.score, std::abs(sink));
+      peak.terms = std::max(peak.terms, std::abs(sink));
+    }
     highest = has_nan ? std::numeric_limits<real>::quiet_NaN() : std::max(highest, sink);
-    result_.score_peak.push_back(peak);
+    result_.score_peak.push_back(peak.score);
+    result_.term_peak.push_back(peak.terms);
     weigh(at, seen, highest, sink);
   }
 
