@@ -376,6 +376,7 @@ TYPED_TEST(attention_keeps_its_bound, when_a_constant_is_added_to_the_logits_of_
     for (std::size_t row = 0; row < 9; ++row) {
       const real constant = 25 * (static_cast<real>(row) - 4);
       expected.score_peak[row] += std::abs(constant);
+      expected.term_peak[row] += std::abs(constant);
       expected.lse[row] += constant;
     }
     for (const attention_path path : both_paths)
