@@ -36,7 +36,9 @@ struct workspace : testing::TestWithParam<sizes_of_a_call> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(calls, workspace, testing::ValuesIn(calls));
+INSTANTIATE_TEST_SUITE_P(calls, workspace, testing::ValuesIn(calls), [](const auto& call) {
+  return std::to_string(call.param.queries) + "_queries_" + std::to_string(call.param.keys) + "_keys";
+});
 
 TEST_P(workspace, makes_a_second_call_allocate_nothing) {
   o = tn::attention(q, k, v, tn::use_workspace(memory));
