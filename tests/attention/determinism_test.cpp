@@ -184,6 +184,29 @@ TYPED_TEST(attention_gives_the_same_bits, for_a_query_alone_and_among_others_und
   }
 }
 
+TYPED_TEST(attention_gives_the_same_bits, for_the_last_queries_alone_and_among_others_under_every_modifier) {
+  using T = TypeParam;
+  using A = tn::accumulator_t<T>;
+  for (const attention_shape& shape : this->shapes) {
+    const auto in = make_inputs<T>(shape, 380);
+    const auto m = this->every_modifier(shape);
+    for (const attention_path path : both_paths) {
+      const auto all = attended(path, in, m);
+      for (const std::ptrdiff_t count : {1, 2, 5, 8, 9, 33}) {
+        if (count > shape.queries) continue;
+        const std::ptrdiff_t first = shape.queries - count;
+        auto last = m;
+        last.bias = make_spread<A>({1, shape.heads, count, shape.keys}, [&](const score_index& at) {
+          return m.bias->at({0, at.head, at.query + first, at.key});
+        });
+        ASSERT_TRUE(same_bits(attended(path, some_queries(in, first, count), last),
+                              some_queries(all, shape, first, count)))
+            << name_of(path) << ", " << shape << ", the last " << count;
+      }
+    }
+  }
+}
+
 TYPED_TEST(attention_gives_the_same_bits, where_heads_share_keys_and_where_each_has_its_copy) {
   using T = TypeParam;
   for (const attention_shape& shape : this->shapes) {
