@@ -10,29 +10,17 @@ def without_empty_columns(header, rows):
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def memory(size):
-    if size is None:
-        return "-"
-    for unit, scale in (("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:.{0 if size >= 10 * scale else 1}f} {unit}"
-    return f"{size:.0f} B"
-
-
 def shape_row(data, key, scalar):
-    """A line of the main table: GFLOP/s by contender, dense and causal, and the memory that each needs."""
+    """A line of the main table: GFLOP/s by contender, dense and causal."""
     start = f"{key}/{scalar}/heads_first/"
     peak = f"{start}peak/multiply_adds"
     speeds = [speed_cell(data, f"{start}{seen}/{contender}", peak, "flops")
               for seen in ("dense", "causal") for contender in CONTENDERS.values()]
-    scratch = data.amounts["scratch"]
-    sizes = [memory(scratch.get(f"{start}dense/{contender}")) for contender in CONTENDERS.values()]
-    return [data.titles[key], *speeds, speed_cell(data, peak, peak, "flops"), *sizes]
+    return [data.titles[key], *speeds, speed_cell(data, peak, peak, "flops")]
 
 
 def main_tables(data):
-    header = ["shape", *CONTENDERS, *(f"causal {label}" for label in CONTENDERS), "peak",
-              *(f"{label} needs" for label in CONTENDERS)]
+    header = ["shape", *CONTENDERS, *(f"causal {label}" for label in CONTENDERS), "peak"]
     for kind, text in (("attention", ""), ("grid", ", batch x tokens x heads")):
         for scalar in dict.fromkeys(s for key in data.keys(kind) for s in data.scalars(key)):
             rows = [shape_row(data, key, scalar) for key in data.keys(kind) if scalar in data.scalars(key)]
@@ -58,6 +46,25 @@ def decode_table(data):
                 *without_empty_columns(header, rows))
 
 
+def memory(size):
+    if size is None:
+        return "-"
+    for unit, scale in (("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.{0 if size >= 10 * scale else 1}f} {unit}"
+    return f"{size:.0f} bytes"
+
+
+def memory_table(data):
+    scratch = data.amounts["scratch"]
+    rows = []
+    for key in [*data.keys("attention"), *data.keys("decode")]:
+        names = [f"{key}/float/heads_first/dense/{contender}" for contender in CONTENDERS.values()]
+        if any(name in scratch for name in names):
+            rows.append([data.titles[key], *(memory(scratch.get(name)) for name in names)])
+    print_table("attention, float, one thread: memory beside q, k, v and o", ["shape", *CONTENDERS], rows)
+
+
 def variant_table(data):
     """What layout and threads change."""
     kinds = {"tokens first": "tokens_first/{}/fused", "two threads": "heads_first/{}/fused/2_threads"}
@@ -78,9 +85,10 @@ def block_table(data):
     for key in data.keys("block"):
         start = f"{key}/float/images/"
         peak = f"{start}peak/multiply_adds"
-        cells = [speed_cell(data, f"{start}block/{contender}", peak, "flops") for contender in CONTENDERS.values()]
+        names = [f"{start}block/{contender}" for contender in CONTENDERS.values()]
+        names.append(f"{start}attention/fused")
         projections = data.projections(key)
-        rows.append([data.titles[key], *cells, speed_cell(data, f"{start}attention/fused", peak, "flops"),
+        rows.append([data.titles[key], *(speed_cell(data, name, peak, "flops") for name in names),
                      "-" if projections is None else f"({projections:.2f})"])
     header = ["shape", *CONTENDERS, "its attention", "its projections"]
     print_table("Attention2d, float, one thread: GFLOP/s (in brackets: of the multiply-add peak)", header, rows)
@@ -93,5 +101,6 @@ def print_all(data):
     variant_table(data)
     decode_table(data)
     block_table(data)
-    print("Eigen: head by head with Eigen's own matrix products and the same flags. needs: memory beside q, k, v")
-    print("and o. peak: independent fused multiply-adds of the widest vectors in use, and nothing else.\n")
+    memory_table(data)
+    print("Eigen: head by head with Eigen's own matrix products and the same flags.")
+    print("peak: independent fused multiply-adds of the widest vectors in use, and nothing else.\n")

@@ -39,11 +39,11 @@ def draw_bars(axes, position, bars, labelled):
                       rotation=90, zorder=4)
 
 
-def dress(axes, data, keys, reference, label):
-    """Everything but the bars: the reference as a line at 1, names below, a quiet grid."""
+def dress(axes, data, keys, reference, label, width=12):
+    """Everything but the bars: the reference as a line at 1, titles wrapped to a width below, a quiet grid."""
     axes.axhline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.text(len(keys) - 0.45, 1.01, reference, ha="right", va="bottom", fontsize=8)
-    axes.set_xticks(range(len(keys)), [textwrap.fill(data.titles[key], 12) for key in keys], fontsize=8.5)
+    axes.set_xticks(range(len(keys)), [textwrap.fill(data.titles[key], width) for key in keys], fontsize=8.5)
     axes.set_xlim(-0.55, len(keys) - 0.45)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
@@ -55,8 +55,8 @@ def dress(axes, data, keys, reference, label):
 
 
 def legend(where, bars, more=(), **options):
-    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor=INK, linewidth=0.4) for _, _, colour in bars]
-    handles += [handle for _, handle in more]
+    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor=INK, linewidth=0.4)
+               for _, _, colour in bars] + [handle for _, handle in more]
     labels = [label for label, _, _ in bars] + [label for label, _ in more]
     where.legend(handles, labels, loc="upper center", frameon=False, fontsize=9, **options)
 
@@ -88,12 +88,13 @@ def draw_norms(data, folder):
     figure, axes = plt.subplots(figsize=(max(6.5, 1.15 * len(keys) + 1), 5.6))
     streams = False
     for position, key in enumerate(keys):
-        draw_bars(axes, position, [(of_memcpy(data, key, what), colour) for _, what, colour in NORMS], labelled=3)
+        bars = [(of_memcpy(data, key, what), colour) for _, what, colour in NORMS]
+        draw_bars(axes, position, bars, labelled=3)
         if data.is_past_cache(key, "float"):
             streams = True
             reach = len(NORMS) * BAR / 2 + 0.04
-            axes.hlines(of_memcpy(data, key, "copy/non_temporal"), position - reach, position + reach, color=RED,
-                        linewidth=2, zorder=3)
+            axes.hlines(of_memcpy(data, key, "copy/non_temporal"), position - reach, position + reach,
+                        color=RED, linewidth=2, zorder=3)
     dress(axes, data, keys, "memcpy", "speed, in units of memcpy of the same bytes")
     axes.set_title(f"Normalizing float tensors on one thread: {machine(data)}", fontsize=12, pad=12)
     more = [("copy past the cache", plt.Line2D([], [], color=RED, linewidth=2))] if streams else []
@@ -122,19 +123,19 @@ def draw_attention(data, folder):
          "speed, in units of fused multiply-adds alone"),
         (data.keys("decode"), of_reading, "reading", "speed, in units of reading keys and values alone"),
     ]
-    panels = [([key for key in keys if fraction(data, key, ATTENTION[0][1] ) is not None], fraction, *texts)
+    panels = [([key for key in keys if fraction(data, key, ATTENTION[0][1]) is not None], fraction, *texts)
               for keys, fraction, *texts in panels]
     panels = [panel for panel in panels if panel[0]]
     if not panels:
         return []
     counts = [len(keys) for keys, *_ in panels]
     figure, row = plt.subplots(1, len(panels), figsize=(max(6.5, 1.15 * sum(counts) + 2), 5.6), squeeze=False,
-                               width_ratios=counts, layout="constrained")
+                               gridspec_kw={"width_ratios": counts}, layout="constrained")
     for axes, (keys, fraction, *texts) in zip(row[0], panels):
         for position, key in enumerate(keys):
             bars = [(fraction(data, key, what), colour) for _, what, colour in ATTENTION]
             draw_bars(axes, position, bars, labelled=len(bars))
-        dress(axes, data, keys, *texts)
+        dress(axes, data, keys, *texts, width=15)
         axes.set_ylim(top=max(1.08, axes.get_ylim()[1]))
     figure.suptitle(f"Attention in float on one thread: {machine(data)}", fontsize=12)
     legend(figure, ATTENTION, bbox_to_anchor=(0.5, 0), ncol=4)

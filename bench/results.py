@@ -83,7 +83,8 @@ class Results:
             return None
         flops = self.amounts["flops"]
         times = zip(self.processor[block], self.processor[attention], self.processor[peak])
-        return statistics.median(p / (b - a) for b, a, p in times) * (flops[block] - flops[attention]) / flops[peak]
+        left = flops[block] - flops[attention]
+        return statistics.median(p / (b - a) for b, a, p in times) * left / flops[peak]
 
     def keys(self, kind):
         """The shapes of a kind, in the order measured."""

@@ -23,4 +23,5 @@ def speed_cell(data, name, reference, quantity="bytes"):
         return "-"
     ratio = data.ratio(name, reference, quantity)
     plain = short(data.speed(name, quantity))
-    return plain if ratio is None or name.split("/")[3] in ("copy", "read", "peak") else f"{plain} ({ratio:.2f})"
+    is_reference = name.split("/")[3] in ("copy", "read", "peak")
+    return plain if ratio is None or is_reference else f"{plain} ({ratio:.2f})"
