@@ -91,7 +91,8 @@ def block_table(data):
         rows.append([data.titles[key], *(speed_cell(data, name, peak, "flops") for name in names),
                      "-" if projections is None else f"({projections:.2f})"])
     header = ["shape", *CONTENDERS, "its attention", "its projections"]
-    print_table("Attention2d, float, one thread: GFLOP/s (in brackets: of the multiply-add peak)", header, rows)
+    title = "Attention2d, float, one thread: GFLOP/s (in brackets: of the multiply-add peak)"
+    print_table(title, header, rows)
 
 
 def print_all(data):

@@ -40,7 +40,7 @@ def draw_bars(axes, position, bars, labelled):
 
 
 def dress(axes, data, keys, reference, label, width=12):
-    """Everything but the bars: the reference as a line at 1, titles wrapped to a width below, a quiet grid."""
+    """Everything but the bars: the reference as a line at 1, titles below in lines of a width, a grid."""
     axes.axhline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.text(len(keys) - 0.45, 1.01, reference, ha="right", va="bottom", fontsize=8)
     axes.set_xticks(range(len(keys)), [textwrap.fill(data.titles[key], width) for key in keys], fontsize=8.5)
