@@ -39,11 +39,16 @@ def draw_bars(axes, position, bars, labelled):
                       rotation=90, zorder=4)
 
 
-def dress(axes, data, keys, reference, label, width=12):
-    """Everything but the bars: the reference as a line at 1, titles below in lines of a width, a grid."""
+def lines_of(title):
+    """Parts on lines of their own, none much wider than the bars."""
+    return "\n".join(textwrap.fill(part, 14) for part in title.replace(", ", ",\n").split("\n"))
+
+
+def dress(axes, data, keys, reference, label):
+    """Everything but the bars: the reference as a line at 1, titles below, a grid."""
     axes.axhline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.text(len(keys) - 0.45, 1.01, reference, ha="right", va="bottom", fontsize=8)
-    axes.set_xticks(range(len(keys)), [textwrap.fill(data.titles[key], width) for key in keys], fontsize=8.5)
+    axes.set_xticks(range(len(keys)), [lines_of(data.titles[key]) for key in keys], fontsize=8.5)
     axes.set_xlim(-0.55, len(keys) - 0.45)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
@@ -135,7 +140,7 @@ def draw_attention(data, folder):
         for position, key in enumerate(keys):
             bars = [(fraction(data, key, what), colour) for _, what, colour in ATTENTION]
             draw_bars(axes, position, bars, labelled=len(bars))
-        dress(axes, data, keys, *texts, width=15)
+        dress(axes, data, keys, *texts)
         axes.set_ylim(top=max(1.08, axes.get_ylim()[1]))
     figure.suptitle(f"Attention in float on one thread: {machine(data)}", fontsize=12)
     legend(figure, ATTENTION, bbox_to_anchor=(0.5, 0), ncol=4)
