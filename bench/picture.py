@@ -41,7 +41,7 @@ def draw_bars(axes, position, bars, labelled):
 
 def lines_of(title):
     """Parts on lines of their own, none much wider than the bars."""
-    return "\n".join(textwrap.fill(part, 14) for part in title.replace(", ", ",\n").split("\n"))
+    return "\n".join(textwrap.fill(part, 15) for part in title.replace(", ", ",\n").split("\n"))
 
 
 def dress(axes, data, keys, reference, label):
