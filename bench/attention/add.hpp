@@ -20,4 +20,7 @@ struct eigen;
 template <class Contender, class Scalar>
 void add_attention(sweep wanted);
 
+/// The block over images, in float.
+void add_attention2d(sweep wanted);
+
 }  // namespace bench
