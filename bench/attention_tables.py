@@ -85,12 +85,10 @@ def block_table(data):
     for key in data.keys("block"):
         start = f"{key}/float/images/"
         peak = f"{start}peak/multiply_adds"
-        names = [f"{start}block/{contender}" for contender in CONTENDERS.values()]
-        names.append(f"{start}attention/fused")
-        projections = data.projections(key)
-        rows.append([data.titles[key], *(speed_cell(data, name, peak, "flops") for name in names),
-                     "-" if projections is None else f"({projections:.2f})"])
-    header = ["shape", *CONTENDERS, "its attention", "its projections"]
+        names = [f"{start}block/{what}" for what in [*CONTENDERS.values(), "projections"]]
+        names.append(peak)
+        rows.append([data.titles[key], *(speed_cell(data, name, peak, "flops") for name in names)])
+    header = ["shape", *CONTENDERS, "projections", "peak"]
     title = "Attention2d, float, one thread: GFLOP/s (in brackets: of the multiply-add peak)"
     print_table(title, header, rows)
 

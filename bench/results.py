@@ -74,18 +74,6 @@ class Results:
         """The fastest in GB/s of the benchmarks whose names begin so."""
         return max((name for name in self.wall if name.startswith(start)), key=self.speed, default=None)
 
-    def projections(self, key):
-        """How fast the projections of a block are in units of the multiply-add peak: what the block takes
-        beyond its attention, which was timed alone."""
-        block, attention, peak = (f"{key}/float/images/{what}"
-                                  for what in ("block/fused", "attention/fused", "peak/multiply_adds"))
-        if not all(name in self for name in (block, attention, peak)):
-            return None
-        flops = self.amounts["flops"]
-        times = zip(self.processor[block], self.processor[attention], self.processor[peak])
-        left = flops[block] - flops[attention]
-        return statistics.median(p / (b - a) for b, a, p in times) * left / flops[peak]
-
     def keys(self, kind):
         """The shapes of a kind, in the order measured."""
         return [key for key in self.titles

@@ -25,14 +25,14 @@ struct block_shape {
   std::string key() const { return "attention2d_" + sizes(); }
   std::string title() const { return "Attention2d " + sizes() + ", " + std::to_string(heads) + " heads"; }
 
-  attention_shape attention() const {
-    return {batch, heads, heads, tokens(), tokens(), dim / heads, smallest};
-  }
   /// The 1x1 convolutions to q, k, v, and back.
   double projection_flops() const {
     return 2 * static_cast<double>(batch * tokens()) * 4 * static_cast<double>(dim * dim);
   }
-  double attention_flops() const { return attention().work<float>(seen::dense).flops; }
+  amount work() const {
+    const auto pairs = static_cast<double>(batch * heads * tokens()) * static_cast<double>(tokens());
+    return {.flops = projection_flops() + 4 * pairs * static_cast<double>(dim / heads)};
+  }
 };
 
 constexpr block_shape block_shapes[] = {
@@ -42,20 +42,24 @@ constexpr block_shape block_shapes[] = {
     {2, 512, 8, 32, sweep::quick},
 };
 
-/// The images, the parameters, and what Eigen puts between the products.
-struct block_operands {
-  using tensor = Eigen::Tensor<float, 4, Eigen::RowMajor>;
+using block_of_images = tn::Attention2d<float>;
 
+/// The images, the parameters, and what lies between the products.
+struct block_operands {
   explicit block_operands(const block_shape& s)
       : x(noise<float>(s.count(), 1)),
         y(noise<float>(s.count(), 2)),
-        qkv_weight(noise<float>(3 * s.dim * s.dim, 3, 1 / std::sqrt(static_cast<float>(s.dim)))),
-        proj_weight(noise<float>(s.dim * s.dim, 4, 1 / std::sqrt(static_cast<float>(s.dim)))),
-        bias(noise<float>(3 * s.dim, 5)) {}
+        fused(of_path(s, tn::attention_path::fused)),
+        unfused(of_path(s, tn::attention_path::unfused)) {}
 
-  std::shared_ptr<float> x, y, qkv_weight, proj_weight, bias;
-  row_major<float> qkv, scores, heads;
-  std::map<std::string, std::shared_ptr<void>> blocks;  // of each contender, as a program would keep it
+  static block_of_images of_path(const block_shape& s, tn::attention_path path) {
+    return block_of_images({.dim = s.dim, .heads = s.heads, .path = path});
+  }
+
+  std::shared_ptr<float> x, y;
+  block_of_images fused, unfused;  // with the same parameters
+  std::map<std::string, tn::attention_workspace> workspaces;
+  row_major<float> qkv, scores, heads;  // of Eigen
 };
 
 std::shared_ptr<block_operands> block_operands_for(const block_shape& s) {
@@ -63,39 +67,65 @@ std::shared_ptr<block_operands> block_operands_for(const block_shape& s) {
       only_alive(s.key(), [&s] { return std::make_shared<block_operands>(s); }));
 }
 
-template <class To>
-void fill(To& to, const float* from) {
-  std::copy_n(from, to.size(), to.data());
+template <class Make>
+void add_block_benchmark(const block_shape& s, const std::string& what, const amount& work, Make make) {
+  add_benchmark(s.key() + "/float/images/" + what, s.title(), work, make);
 }
 
 /// The block by this library.
-void add_block(const block_shape& s, const amount& work, const char* contender, tn::attention_path path) {
-  add_benchmark(s.key() + "/float/images/block/" + contender, s.title(), work, [=] {
+void add_block(const block_shape& s, const char* contender, block_of_images block_operands::*path) {
+  add_block_benchmark(s, std::string("block/") + contender, s.work(), [=] {
+    using map = Eigen::TensorMap<Eigen::Tensor<float, 4, Eigen::RowMajor>>;
     const auto memory = block_operands_for(s);
-    std::shared_ptr<void>& kept = memory->blocks[contender];
-    if (!kept) {
-      const auto made = std::make_shared<tn::Attention2d<float>>(tn::Attention2d<float>(
-          {.dim = static_cast<int>(s.dim), .heads = static_cast<int>(s.heads), .path = path}));
-      fill(made->qkv_weight, memory->qkv_weight.get());
-      fill(made->qkv_bias, memory->bias.get());
-      fill(made->proj_weight, memory->proj_weight.get());
-      fill(made->proj_bias, memory->bias.get());
-      kept = made;
-    }
-    using map = Eigen::TensorMap<block_operands::tensor>;
-    const auto block = std::static_pointer_cast<tn::Attention2d<float>>(kept);
-    return [block, x = map(memory->x.get(), s.batch, s.dim, s.side, s.side),
-            y = map(memory->y.get(), s.batch, s.dim, s.side, s.side)]() mutable { y = block->forward(x); };
+    auto& workspace = memory->workspaces[contender];
+    return pass_with_scratch{[=, &workspace, x = map(memory->x.get(), s.batch, s.dim, s.side, s.side),
+                              y = map(memory->y.get(), s.batch, s.dim, s.side, s.side)]() mutable {
+                               y = ((*memory).*path)(x, tn::use_workspace(workspace));
+                             },
+                             [&workspace] { return workspace.bytes(); }};
+  });
+}
+
+/// The projections of the block alone: from x to q, k and v, and from what is of the size of x to y.
+void add_projections(const block_shape& s) {
+  add_block_benchmark(s, "block/projections", {.flops = s.projection_flops()}, [=] {
+    namespace kernel = tn::kernel;
+    using problem = kernel::projection_problem<float>;
+    const auto memory = block_operands_for(s);
+    const auto qkv = noise<float>(3 * s.count(), 3);
+    const block_of_images& block = memory->fused;
+    const problem first = {.batch = s.batch,
+                           .in = s.dim,
+                           .out = 3 * s.dim,
+                           .positions = s.tokens(),
+                           .x = memory->x.get(),
+                           .weight = block.qkv_weight.data(),
+                           .bias = block.qkv_bias.data(),
+                           .y = qkv.get()};
+    const problem second = {.batch = s.batch,
+                            .in = s.dim,
+                            .out = s.dim,
+                            .positions = s.tokens(),
+                            .x = qkv.get(),
+                            .weight = block.proj_weight.data(),
+                            .bias = block.proj_bias.data(),
+                            .y = memory->y.get()};
+    const index lanes = kernel::query_lanes_at<float>(kernel::active_isa());
+    const auto scratch = noise<float>(first.memory(lanes), 4);
+    return [first, second, scratch, memory, qkv] {
+      for (const problem& p : {first, second})
+        kernel::project(p, index{0}, kernel::projection_units(p), scratch.get());
+    };
   });
 }
 
 /// The block image by image with Eigen's products. A row is a channel, a column a pixel.
 void eigen_block(block_operands& memory, const block_shape& s) {
   using map = Eigen::Map<const row_major<float>>;
-  const map qkv_weight(memory.qkv_weight.get(), 3 * s.dim, s.dim);
-  const map proj_weight(memory.proj_weight.get(), s.dim, s.dim);
-  const Eigen::Map<const Eigen::VectorXf> qkv_bias(memory.bias.get(), 3 * s.dim);
-  const Eigen::Map<const Eigen::VectorXf> proj_bias(memory.bias.get(), s.dim);
+  const map qkv_weight(memory.fused.qkv_weight.data(), 3 * s.dim, s.dim);
+  const map proj_weight(memory.fused.proj_weight.data(), s.dim, s.dim);
+  const Eigen::Map<const Eigen::VectorXf> qkv_bias(memory.fused.qkv_bias.data(), 3 * s.dim);
+  const Eigen::Map<const Eigen::VectorXf> proj_bias(memory.fused.proj_bias.data(), s.dim);
   const index dim_head = s.dim / s.heads;
   const float scale = 1 / std::sqrt(static_cast<float>(dim_head));
   memory.heads.resize(s.dim, s.tokens());
@@ -117,37 +147,20 @@ void eigen_block(block_operands& memory, const block_shape& s) {
   }
 }
 
-/// The attention inside the block alone, as the library runs it on its own: what the projections do not take.
-void add_inner_attention(const block_shape& s) {
-  add_benchmark(s.key() + "/float/images/attention/fused", s.title(), {.flops = s.attention_flops()}, [=] {
-    using map = Eigen::TensorMap<Eigen::Tensor<float, 4, Eigen::RowMajor>>;
-    const auto memory = block_operands_for(s);
-    std::shared_ptr<void>& kept = memory->blocks["attention"];
-    if (!kept) kept = std::make_shared<attention_operands<float>>(s.attention());
-    const auto inner = std::static_pointer_cast<attention_operands<float>>(kept);
-    const Eigen::DSizes<index, 4> sizes(s.batch, s.heads, s.tokens(), s.dim / s.heads);
-    return [inner, q = map(inner->q.get(), sizes), k = map(inner->k.get(), sizes),
-            v = map(inner->v.get(), sizes), o = map(inner->o.get(), sizes)]() mutable {
-      o = tn::attention(q, k, v, tn::use_workspace(inner->workspaces["fused"]));
-    };
-  });
-}
-
 }  // namespace
 
 void add_attention2d(sweep wanted) {
   for (const block_shape& s : block_shapes) {
     if (s.smallest > wanted) continue;
-    const amount work = {.flops = s.projection_flops() + s.attention_flops()};
-    add_block(s, work, "fused", tn::attention_path::fused);
-    add_block(s, work, "unfused", tn::attention_path::unfused);
-    add_benchmark(s.key() + "/float/images/block/eigen", s.title(), work, [=] {
+    add_block(s, "fused", &block_operands::fused);
+    add_block(s, "unfused", &block_operands::unfused);
+    add_block_benchmark(s, "block/eigen", s.work(), [=] {
       const auto memory = block_operands_for(s);
       return [=] { eigen_block(*memory, s); };
     });
-    add_inner_attention(s);
-    add_benchmark(s.key() + "/float/images/peak/multiply_adds", s.title(), {.flops = multiply_add_flops()},
-                  [] { return [] { multiply_adds(); }; });
+    add_projections(s);
+    add_block_benchmark(s, "peak/multiply_adds", {.flops = multiply_add_flops()},
+                        [] { return [] { multiply_adds(); }; });
   }
 }
 
