@@ -1,15 +1,14 @@
 // Made by make_golden.py with PyTorch 1.13.0a0. Do not edit.
 #pragma once
 
-#include <cstddef>
-#include <vector>
+#include <cmath>
+
+#include "data.hpp"
 
 namespace tensornorm_test {
 
-using golden_data = std::vector<double>;
-
 /// A norm as PyTorch computed it. last_argument is the number of groups, or the correction.
-struct golden_case {
+struct norm_case {
   const char* name;
   const char* function;
   const char* scalar;
@@ -19,9 +18,7 @@ struct golden_case {
   const golden_data &x, &weight, &bias, &y;
 };
 
-inline const golden_data nothing =
-    {};
-inline const golden_data data_1 =
+inline const golden_data norm_data_0 =
     {-0x1.f61582p-4, -0x1.da249cp-1, -0x1.ea90d8p-1, -0x1.9310c4p-4, -0x1.7be88p-8, -0x1.c34c1ap-3,
      0x1.307974p+1, 0x1.6952dep+1, 0x1.455f44p-3, 0x1.0f4a96p-1, 0x1.9e86a4p-2, 0x1.98950cp+0,
      -0x1.ff87eap+0, 0x1.239738p+0, 0x1.b05bd8p+0, 0x1.4e64acp+1, 0x1.0db334p+1, 0x1.3f7b12p+0,
@@ -42,7 +39,7 @@ inline const golden_data data_1 =
      0x1.3b8848p+1, 0x1.2db80ep+1, -0x1.37e84ep-1, 0x1.b032d4p-1, -0x1.84163cp+1, 0x1.557b4ep-2,
      0x1.27badcp+1, 0x1.6797acp+0, 0x1.44c734p-4, 0x1.066e8ep+1, 0x1.bbab1p+1, -0x1.3ffdc6p+1,
      -0x1.c0ab0cp+1, -0x1.f254bp-1, 0x1.8a1548p-2, 0x1.629ap+1, -0x1.5ed6eep-1, 0x1.16d4b2p+1};
-inline const golden_data data_2 =
+inline const golden_data norm_data_1 =
     {0x1.c8419ep-1, 0x1.12c65p+0, 0x1.55a474p+0, 0x1.7c625cp-1, 0x1.a7f758p-3, 0x1.4094bep-1,
      0x1.53b32ep+0, 0x1.748aeep+0, 0x1.12fb7p+0, 0x1.30ec82p-1, 0x1.cb1498p+0, 0x1.a73aaap-1,
      0x1.463118p+0, 0x1.92ca8ep+0, 0x1.e01cf2p-1, 0x1.46f3d4p+0, 0x1.8a0f26p-1, 0x1.882d64p+0,
@@ -50,7 +47,7 @@ inline const golden_data data_2 =
      0x1.9fa5dap-1, 0x1.74666ep+0, 0x1.935ee4p-1, 0x1.a039a4p-2, 0x1.f6de4cp-1, 0x1.69318cp-1,
      0x1.dc32d6p-2, 0x1.e42338p-1, 0x1.9b135p+0, 0x1.334346p+0, 0x1.17b98ap-1, 0x1.4f1a1cp+0,
      0x1.161084p-1, 0x1.3bb0c8p-1, 0x1.7b8fd6p+0, 0x1.5cfbacp-2};
-inline const golden_data data_3 =
+inline const golden_data norm_data_2 =
     {0x1.c629a6p-1, -0x1.8d4dacp+0, 0x1.3b44f6p-3, 0x1.83e2a4p+0, -0x1.077f3p+1, 0x1.43f718p+0,
      -0x1.f560e4p-1, -0x1.cece7ap-1, 0x1.6d9deap-1, 0x1.e2deacp-2, 0x1.3b6396p-2, -0x1.dac064p+0,
      0x1.4dc35p+0, 0x1.2a5e3ep-5, -0x1.3e473ep-2, 0x1.6d1026p+0, -0x1.44b624p-1, -0x1.8beccp+0,
@@ -58,7 +55,7 @@ inline const golden_data data_3 =
      0x1.8274a2p+0, 0x1.188b76p+0, 0x1.6f458ap+0, 0x1.c4ac22p-1, -0x1.09eb4ap-3, 0x1.1f0aaap-1,
      -0x1.a8c45ap-1, -0x1.7abfeep-1, 0x1.3cd046p+0, -0x1.5a3b9p+0, -0x1.f8205ep-4, 0x1.bfdc14p-1,
      -0x1.3acc2cp-1, 0x1.4638c2p-2, 0x1.7a3212p-4, -0x1.fcf93cp-1};
-inline const golden_data data_4 =
+inline const golden_data norm_data_3 =
     {0x1.764a536093754p-1, -0x1.0fbe197b0997p+1, -0x1.266e465f56f76p-1, 0x1.64a1fed9256b9p+0,
      -0x1.0ac2c606e38f4p+1, 0x1.20f11ca3f5572p+0, 0x1.0d428e479f3eap-2, 0x1.7db3d318d8dep-1,
      0x1.521ac8eb33f92p-1, 0x1.146fb7990b153p-1, 0x1.a828698a825cap-2, -0x1.5e3b544859d42p+0,
@@ -89,7 +86,9 @@ inline const golden_data data_4 =
      0x1.75f2cdf30bcc6p-1, 0x1.d64b1805f69fdp-1, -0x1.b059dffffbe21p-1, -0x1.7dbe3135ac336p-7,
      0x1.b3116eda8835cp+1, -0x1.5337a6352899ap+1, -0x1.dfd907c424353p-1, 0x1.17055f7f4c2ap-2,
      -0x1.2116a2b9c9b7dp-1, 0x1.f2ac7960932a6p-1, -0x1.aa09b413773cdp-2, -0x1.6d85411501f5ep-1};
-inline const golden_data data_5 =
+inline const golden_data norm_data_4 =
+    {};
+inline const golden_data norm_data_5 =
     {-0x1.8aabe9bbf2098p-5, -0x1.c0eae190b60bcp-2, -0x1.20bf953286303p-1, -0x1.0826170e387dcp-5,
      -0x1.157f9422f4f57p-11, -0x1.f284aa0d67d01p-5, 0x1.64641b7349126p+0, 0x1.cfd2e38967752p+0,
      0x1.344b537f331ebp-4, 0x1.1d0a961fb635cp-3, 0x1.47dca929b465ep-2, 0x1.29ec8e3ca1d44p-1,
@@ -120,7 +119,7 @@ inline const golden_data data_5 =
      0x1.d7b300262d844p-1, 0x1.9bf875252fb2ep-2, 0x1.ea8ee163f59a7p-7, 0x1.92ff05cea5d5p-1,
      0x1.213ea615078c9p+1, -0x1.37dce7fa11dadp+0, -0x1.8e14ce726d97bp-1, -0x1.08d688f55ab6ep-1,
      0x1.5b934c2156894p-4, 0x1.6312b96efc16cp-1, -0x1.a6621f43b307cp-2, 0x1.34a566aa84849p-2};
-inline const golden_data data_6 =
+inline const golden_data norm_data_6 =
     {-0x1.8887eb16fd7dbp-5, -0x1.be7b911a2d697p-2, -0x1.1f2ea91d9c0abp-1, -0x1.06b752ef6d57dp-5,
      -0x1.13fe46e43cd03p-11, -0x1.efd07aef07822p-5, 0x1.627543ab5e91p+0, 0x1.cd4ee09cad071p+0,
      0x1.329f43cd80fecp-4, 0x1.1b7ecfb51de4bp-3, 0x1.46156e17ccb7dp-2, 0x1.284ee4a57af8dp-1,
@@ -151,7 +150,7 @@ inline const golden_data data_6 =
      0x1.d2b8cdb882ec5p-1, 0x1.979f9aed559dp-2, 0x1.e561bd73d15cdp-7, 0x1.8ebe69a1420d7p-1,
      0x1.1e3150843f1edp+1, -0x1.3492793d51f51p+0, -0x1.89e179140833bp-1, -0x1.060b215e3516dp-1,
      0x1.57e86521a0d6bp-4, 0x1.5f539180dcca1p-1, -0x1.a1ed244f5a4c3p-2, 0x1.3163a874ba701p-2};
-inline const golden_data data_7 =
+inline const golden_data norm_data_7 =
     {0x1.387ffp+13, 0x1.387ff8p+13, 0x1.38801cp+13, 0x1.387ff6p+13, 0x1.387fdep+13, 0x1.388008p+13,
      0x1.387ffep+13, 0x1.387ff6p+13, 0x1.387fd6p+13, 0x1.388002p+13, 0x1.38801p+13, 0x1.387fe8p+13,
      0x1.387fe2p+13, 0x1.387fe8p+13, 0x1.387ff6p+13, 0x1.38800cp+13, 0x1.387fd4p+13, 0x1.38800ap+13,
@@ -185,7 +184,7 @@ inline const golden_data data_7 =
      0x1.387ffep+13, 0x1.38800cp+13, 0x1.388006p+13, 0x1.387ffap+13, 0x1.388014p+13, 0x1.388004p+13,
      0x1.387ff6p+13, 0x1.387ffap+13, 0x1.387ffp+13, 0x1.387fd4p+13, 0x1.388014p+13, 0x1.387ff2p+13,
      0x1.38800ep+13, 0x1.387feap+13, 0x1.388006p+13};
-inline const golden_data data_8 =
+inline const golden_data norm_data_8 =
     {0x1.c8419ep-1, 0x1.12c65p+0, 0x1.55a474p+0, 0x1.7c625cp-1, 0x1.a7f758p-3, 0x1.4094bep-1,
      0x1.53b32ep+0, 0x1.748aeep+0, 0x1.12fb7p+0, 0x1.30ec82p-1, 0x1.cb1498p+0, 0x1.a73aaap-1,
      0x1.463118p+0, 0x1.92ca8ep+0, 0x1.e01cf2p-1, 0x1.46f3d4p+0, 0x1.8a0f26p-1, 0x1.882d64p+0,
@@ -197,7 +196,7 @@ inline const golden_data data_8 =
      0x1.8a1d3ap-1, 0x1.b9ffacp+0, 0x1.12d962p+0, 0x1.0aaea8p+1, 0x1.fe8b14p-3, 0x1.43fc58p-1,
      0x1.47b754p+0, 0x1.4f80c2p+0, 0x1.30e86cp+0, 0x1.d47c1ap-1, 0x1.f82c22p-1, 0x1.47a838p+1,
      0x1.9a0d9ep-2, 0x1.fc92f8p-1, 0x1.051b44p+0, 0x1.06dbeap+0, 0x1.4bb608p-2};
-inline const golden_data data_9 =
+inline const golden_data norm_data_9 =
     {0x1.c629a6p-1, -0x1.8d4dacp+0, 0x1.3b44f6p-3, 0x1.83e2a4p+0, -0x1.077f3p+1, 0x1.43f718p+0,
      -0x1.f560e4p-1, -0x1.cece7ap-1, 0x1.6d9deap-1, 0x1.e2deacp-2, 0x1.3b6396p-2, -0x1.dac064p+0,
      0x1.4dc35p+0, 0x1.2a5e3ep-5, -0x1.3e473ep-2, 0x1.6d1026p+0, -0x1.44b624p-1, -0x1.8beccp+0,
@@ -209,7 +208,7 @@ inline const golden_data data_9 =
      0x1.1db8dep-2, 0x1.88e46cp-1, -0x1.2d197cp-3, 0x1.c6164ap-1, -0x1.32eef8p-1, -0x1.154312p+0,
      0x1.1b4bbap-5, -0x1.0494eep-1, -0x1.fd3804p-2, 0x1.163b6cp-1, 0x1.514696p+1, 0x1.c0deacp-2,
      -0x1.3680b8p-2, -0x1.143808p+0, -0x1.dc177p-1, 0x1.1ae61p-1, 0x1.7c3e22p-2};
-inline const golden_data data_10 =
+inline const golden_data norm_data_10 =
     {0x1.54f86126b33e8p-2, -0x1.cd5e6f06752a9p+0, 0x1.16963342f5b4p+1, 0x1.45105d53cf5bep+0,
      -0x1.2f23d5209472bp+1, 0x1.9b2b171dc7da6p+0, -0x1.cdc6e0f7b3fd5p-1, -0x1.6274b9fb397b8p+0,
      -0x1.4f71fdc61a5c9p+0, 0x1.3e7456408273p-1, 0x1.faff59db9d3f5p+0, -0x1.58470f1fb53f8p+1,
@@ -259,7 +258,7 @@ inline const golden_data data_10 =
      0x1.925a527f50d9ap+0, -0x1.0c7dde75332dp-4, -0x1.fc761d859bda4p-1, 0x1.707010b0ddd2ep-2,
      0x1.e816b4fb6c959p+0, -0x1.5460b2c8ebf29p+2, 0x1.6bb94d5b6093p-3, -0x1.b4e5b0dd0d261p+0,
      -0x1.1f000308934e1p-5, -0x1.13fb6558f1e73p-1, 0x1.081d43a9378bep-1};
-inline const golden_data data_11 =
+inline const golden_data norm_data_11 =
     {0x1.c8418b4fcd17ep-1, 0x1.12c64bc78a221p+0, 0x1.55a4961c0cd3fp+0, 0x1.7c6253b90b18bp-1,
      0x1.a7f72e36c0524p-3, 0x1.4094c97d576a1p-1, 0x1.53b32f4def8f8p+0, 0x1.748ae5e4b99f6p+0,
      0x1.12fb4ddbb2e38p+0, 0x1.30ec8712ecaap-1, 0x1.cb14b434b551ap+0, 0x1.a73a8dd470facp-1,
@@ -309,7 +308,7 @@ inline const golden_data data_11 =
      0x1.47b76b5c92dc8p+0, 0x1.4f80c8bd2c352p+0, 0x1.30e86476ec5c7p+0, 0x1.d47c146b24dddp-1,
      0x1.f82c0bdc1e264p-1, 0x1.47a80c40d36ccp+1, 0x1.9a0dbb3b29d6dp-2, 0x1.fc92e4ebe1c61p-1,
      0x1.051b51999b71fp+0, 0x1.06dbd968f23aap+0, 0x1.4bb610c92666ep-2};
-inline const golden_data data_12 =
+inline const golden_data norm_data_12 =
     {0x1.add790bda7987p+19, 0x1.02ddfa307f655p+20, 0x1.41dd3d895c34ep+20, 0x1.665cd07c5691cp+19,
      0x1.8f6bc3f15bba3p+17, 0x1.2e059681b7d7bp+19, 0x1.4008a282d9148p+20, 0x1.5ef999eaef6d2p+20,
      0x1.030feaa839db7p+20, 0x1.1f4560d1922dep+19, 0x1.b080dbfd11998p+20, 0x1.8eba0f1ce1eddp+19,
@@ -359,25 +358,25 @@ inline const golden_data data_12 =
      0x1.56a8635485484p+20, 0x1.5ecca26bad1bfp+20, 0x1.3ecf25c5a7b94p+20, 0x1.e9d809187973dp+19,
      0x1.079443d7fbff1p+20, 0x1.569850cfd8b8ep+21, 0x1.acbfb45f1da7cp+18, 0x1.09e1606bd9acp+20,
      0x1.1102d8a36d89p+20, 0x1.12d7d381df2bep+20, 0x1.5ad5a8a645002p+18};
-inline const golden_data data_13 =
+inline const golden_data norm_data_13 =
     {0x1.388p+15, 0x1.3882p+15, 0x1.3884p+15, 0x1.3886p+15, 0x1.388p+15, 0x1.3882p+15, 0x1.3884p+15,
      0x1.3886p+15};
-inline const golden_data data_14 =
+inline const golden_data norm_data_14 =
     {0x1.66d1cp+0, 0x1.1660fp+0, 0x1.0b63a2p+0, 0x1.62e36p-1, 0x1.05e94ep+0, 0x1.437388p-2, 0x1.2b330ap+0,
      0x1.816c3ep+0};
-inline const golden_data data_15 =
+inline const golden_data norm_data_15 =
     {-0x1.9af364p+0, 0x1.dc2178p-3, 0x1.1eb41p+1, 0x1.b1d07ep-1, 0x1.335d6cp+0, -0x1.9b3002p-2,
      -0x1.6d0fap+0, 0x1.ced024p-1};
-inline const golden_data data_16 =
+inline const golden_data norm_data_16 =
     {-0x1.be2d803531925p+1, -0x1.03e959f716e1ep-2, 0x1.5a7e406eb8206p+1, 0x1.c6f8f5197fe53p+0,
      -0x1.603266c39fffdp-3, -0x1.15eb5cc059983p-1, -0x1.ce82d6a157834p-1, 0x1.7640707e685bp+1};
-inline const golden_data data_17 =
+inline const golden_data norm_data_17 =
     {0x1.66ce4e3081f0dp+0, 0x1.16600bf420cdcp+0, 0x1.0b647d07b8faep+0, 0x1.62e6c821a413ap-1,
      0x1.05e6ca58176fdp+0, 0x1.43727f07c56f3p-2, 0x1.2b33ff1657a51p+0, 0x1.816ff12b7407cp+0};
-inline const golden_data data_18 =
+inline const golden_data norm_data_18 =
     {0x1.6e773b8d4381cp+15, 0x1.1c516881d40f3p+15, 0x1.1119d4007857ap+15, 0x1.6a7a5ef2f89b5p+14,
      0x1.0b7e1ef7e7a22p+15, 0x1.4a5a2eeab12ep+13, 0x1.31972f88db7e7p+15, 0x1.89aa69ecab3ebp+15};
-inline const golden_data data_19 =
+inline const golden_data norm_data_19 =
     {0x1.4b564cp-1, -0x1.3dfc14p+1, -0x1.182c66p+1, -0x1.cc0bbap+0, -0x1.00dfeep-1, -0x1.e04d8p-3,
      0x1.044dd8p+0, -0x1.42b9a2p+1, -0x1.ac52fp+1, -0x1.193236p-1, 0x1.e37f76p-2, 0x1.180536p-1,
      -0x1.3f039cp+1, 0x1.6a37bcp+1, 0x1.61bc2ap-1, 0x1.ce3404p+0, 0x1.b4f7dep-4, -0x1.f68cb2p-1,
@@ -392,11 +391,11 @@ inline const golden_data data_19 =
      -0x1.0f9248p+1, 0x1.b30086p+0, -0x1.40e5eep+1, -0x1.d68baep-1, -0x1.c96a6cp-2, -0x1.0594ap+1,
      -0x1.e724eap+1, -0x1.bd4318p-1, -0x1.827682p+0, -0x1.c47d7ep+1, -0x1.645a98p+1, -0x1.34fbd6p+1,
      0x1.f20326p-3, -0x1.3ee808p+1, 0x1.c7f2d6p+0, -0x1.659814p+1, -0x1.fcc238p+1, -0x1.37ce18p+0};
-inline const golden_data data_20 =
+inline const golden_data norm_data_20 =
     {0x1.013b5p-4, 0x1.019f4ap-1, 0x1.5bf6bcp+0, 0x1.4d322p-1, 0x1.0e905p-2, 0x1.16bee2p+0};
-inline const golden_data data_21 =
+inline const golden_data norm_data_21 =
     {-0x1.2ca2e8p-3, 0x1.92811cp-1, 0x1.e4c5cep-1, -0x1.1d45a6p+0, 0x1.b0d7ap+0, -0x1.ca26e2p-1};
-inline const golden_data data_22 =
+inline const golden_data norm_data_22 =
     {-0x1.7e4abd81d5329p-4, -0x1.add8936041925p-3, -0x1.9754074fe47bfp-3, -0x1.7976492a2ae8fp-3,
      -0x1.16b8752347fc4p-3, -0x1.025a80c93928bp-3, -0x1.45eeff67ffea1p-4, 0x1.1413706cbc6a2p-2,
      0x1.8250301f4d5c8p-6, 0x1.b72641b83e16fp-1, 0x1.298ce6d3353cbp+0, 0x1.2f41caa15461dp+0,
@@ -418,7 +417,7 @@ inline const golden_data data_22 =
      0x1.4eb92de5a568dp+0, 0x1.c4320791756b8p+0, 0x1.aa97534cf376fp+0, 0x1.598e1a68b6fa9p+0,
      0x1.779aaf9f0a8c2p+0, -0x1.93ef62367e689p+0, 0x1.113a749314d57p-3, -0x1.a0b75c7ed0679p+0,
      0x1.1fb5dd541788dp+0, -0x1.d28c93c7de0bdp+0, -0x1.4aa1760bf4896p+1, -0x1.9d82165ca1721p-1};
-inline const golden_data data_23 =
+inline const golden_data norm_data_23 =
     {-0x1.a57ae484190f8p-4, -0x1.bd2ab3c85decfp-3, -0x1.a70d5a557f591p-3, -0x1.89b87c38de4d3p-3,
      -0x1.28bf2f25d7a0cp-3, -0x1.14be921305803p-3, -0x1.6e216fff71eedp-4, 0x1.adcde3d43e3f8p-3,
      -0x1.042727911b8e8p-5, 0x1.932c081979f01p-1, 0x1.162a6e42f255ap+0, 0x1.1bc52ae2b2627p+0,
@@ -440,7 +439,7 @@ inline const golden_data data_23 =
      0x1.54683a09f1e5ap+0, 0x1.d2b206933c2p+0, 0x1.b72b6521c1894p+0, 0x1.600d41bda138ap+0,
      0x1.805b29c870ebep+0, -0x1.6b4a2cb22b7bdp+0, 0x1.aeb56c032784dp-2, -0x1.7907b64f3d375p+0,
      0x1.7c4368fa17688p+0, -0x1.ae9a59668ae7ep+0, -0x1.3ff6d0d01ed0ep+1, -0x1.2e9eeeeac7593p-1};
-inline const golden_data data_24 =
+inline const golden_data norm_data_24 =
     {-0x1.84ea12495ff21p-4, -0x1.af3179e73d078p-3, -0x1.98dc5b7e438e6p-3, -0x1.7b3d854b01832p-3,
      -0x1.194fab06f54abp-3, -0x1.051c9ca2e0268p-3, -0x1.4d0508cf58952p-4, 0x1.0ec59038d4c93p-2,
      0x1.4e9c50c5e7392p-6, 0x1.b205194a0b85fp-1, 0x1.265815dc24e83p+0, 0x1.2c00f4a57d3eep+0,
@@ -462,7 +461,7 @@ inline const golden_data data_24 =
      0x1.5cb85848d4746p+0, 0x1.dad559d6cd6bap+0, 0x1.bf587bbfba568p+0, 0x1.68593ea6d6908p+0,
      0x1.889bb175bec1ap+0, -0x1.495fc9738a5d6p+0, 0x1.19e164dba83e6p-1, -0x1.57187370076e2p+0,
      0x1.9d2611912f2b9p+0, -0x1.8c98161d9ea6ap+0, -0x1.2ed08fcbbf8e5p+1, -0x1.d6c10fc9eb0fap-2};
-inline const golden_data data_25 =
+inline const golden_data norm_data_25 =
     {-0x1.394931153a8d9p-4, -0x1.d600e23ad583bp-3, -0x1.b8714de79e785p-3, -0x1.913c213bb9496p-3,
      -0x1.0f9bea274f41ap-3, -0x1.e9be48b2c7edbp-4, -0x1.de997e5a08ed3p-5, 0x1.5d48a6c03ff3fp-2,
      0x1.18745fece01f5p-3, 0x1.a882417283f86p-1, 0x1.14f5b6917137cp+0, 0x1.19b1fb6100781p+0,
@@ -484,7 +483,7 @@ inline const golden_data data_25 =
      0x1.52cc593b43ce4p+0, 0x1.f8c423c7084b7p+0, 0x1.d49776e5c5cf7p+0, 0x1.621a03f643065p+0,
      0x1.8c8e51937c70cp+0, -0x1.682ed92d8298p+0, 0x1.61c3ffb37bfcbp-3, -0x1.73fb3dcf3f436p+0,
      0x1.16480a7676171p+0, -0x1.a1fb8be413969p+0, -0x1.2adc960d55e4fp+1, -0x1.6453a4e2c8b5p-1};
-inline const golden_data data_26 =
+inline const golden_data norm_data_26 =
     {-0x1.394931153a8dap-4, -0x1.d600e23ad583cp-3, -0x1.b8714de79e785p-3, -0x1.913c213bb9497p-3,
      -0x1.0f9bea274f41ap-3, -0x1.e9be48b2c7edcp-4, -0x1.de997e5a08ed5p-5, 0x1.5d48a6c03ff3fp-2,
      0x1.18745fece01f5p-3, 0x1.a882417283f86p-1, 0x1.14f5b6917137cp+0, 0x1.19b1fb6100781p+0,
@@ -506,7 +505,7 @@ inline const golden_data data_26 =
      0x1.52cc593b43ce4p+0, 0x1.f8c423c7084b7p+0, 0x1.d49776e5c5cf7p+0, 0x1.621a03f643065p+0,
      0x1.8c8e51937c70cp+0, -0x1.682ed92d8298p+0, 0x1.61c3ffb37bfc7p-3, -0x1.73fb3dcf3f436p+0,
      0x1.16480a7676171p+0, -0x1.a1fb8be413969p+0, -0x1.2adc960d55e5p+1, -0x1.6453a4e2c8b51p-1};
-inline const golden_data data_27 =
+inline const golden_data norm_data_27 =
     {-0x1.758d71ef827adp-4, -0x1.6165083c28662p-3, -0x1.725ab5ae5670fp-3, -0x1.7c6d11fff4b66p-3,
      -0x1.6e168ecb3eeacp-3, -0x1.01e0b089220d4p-3, -0x1.cc19fd19f2428p-4, 0x1.1f2fb23cd5d8p-4,
      0x1.68750ef4a4cfap-2, 0x1.fc5ee301a18efp-1, 0x1.5c3b5b72456c8p+0, 0x1.e31230215b557p-1,
@@ -528,7 +527,7 @@ inline const golden_data data_27 =
      0x1.3fa466c7dc4f4p+0, 0x1.9c42a3288ed5ap+0, 0x1.856793add060ap+0, 0x1.759ea8838e7aap+0,
      0x1.5ff7c36d6a3c9p+0, -0x1.4fc730cc20d84p+0, 0x1.a64b59bfb25b4p-1, -0x1.3625f26afcb6ap+0,
      0x1.ea562de6680acp-1, -0x1.30666f78d229cp+1, -0x1.13177ddf2fe6bp+1, -0x1.1e33a189d9cb5p+0};
-inline const golden_data data_28 =
+inline const golden_data norm_data_28 =
     {-0x1.f6p-4, -0x1.da4p-1, -0x1.ea8p-1, -0x1.93p-4, -0x1.7cp-8, -0x1.c34p-3, 0x1.308p+1, 0x1.694p+1,
      0x1.454p-3, 0x1.0f4p-1, 0x1.9e8p-2, 0x1.988p+0, -0x1.ff8p+0, 0x1.238p+0, 0x1.b04p+0, 0x1.4e8p+1,
      0x1.0dcp+1, 0x1.3f8p+0, 0x1.a5cp+0, 0x1.d1cp+1, 0x1.1f8p+1, -0x1.ba4p+2, -0x1.908p+1, -0x1.97cp+1,
@@ -544,19 +543,19 @@ inline const golden_data data_28 =
      0x1.12p-4, -0x1.16cp+1, -0x1.6ccp+1, -0x1.f3cp+1, 0x1.64cp+2, -0x1.8fp+0, 0x1.3b8p+1, 0x1.2dcp+1,
      -0x1.38p-1, 0x1.b04p-1, -0x1.84p+1, 0x1.558p-2, 0x1.27cp+1, 0x1.678p+0, 0x1.44cp-4, 0x1.068p+1,
      0x1.bbcp+1, -0x1.4p+1, -0x1.c0cp+1, -0x1.f24p-1, 0x1.8ap-2, 0x1.628p+1, -0x1.5ecp-1, 0x1.16cp+1};
-inline const golden_data data_29 =
+inline const golden_data norm_data_29 =
     {0x1.c84p-1, 0x1.12cp+0, 0x1.55cp+0, 0x1.7c8p-1, 0x1.a8p-3, 0x1.408p-1, 0x1.53cp+0, 0x1.748p+0,
      0x1.13p+0, 0x1.31p-1, 0x1.cbp+0, 0x1.a74p-1, 0x1.464p+0, 0x1.92cp+0, 0x1.ep-1, 0x1.47p+0, 0x1.8ap-1,
      0x1.884p+0, -0x1.cap-4, 0x1.87p-1, 0x1.4e8p-2, 0x1.b74p-1, 0x1.158p+0, 0x1.61p+0, 0x1.9fcp-1,
      0x1.748p+0, 0x1.934p-1, 0x1.a04p-2, 0x1.f6cp-1, 0x1.694p-1, 0x1.dc4p-2, 0x1.e44p-1, 0x1.9bp+0,
      0x1.334p+0, 0x1.17cp-1, 0x1.4fp+0, 0x1.16p-1, 0x1.3bcp-1, 0x1.7b8p+0, 0x1.5dp-2};
-inline const golden_data data_30 =
+inline const golden_data norm_data_30 =
     {0x1.c64p-1, -0x1.8d4p+0, 0x1.3b4p-3, 0x1.84p+0, -0x1.078p+1, 0x1.44p+0, -0x1.f58p-1, -0x1.cecp-1,
      0x1.6d8p-1, 0x1.e2cp-2, 0x1.3b8p-2, -0x1.dacp+0, 0x1.4dcp+0, 0x1.2a4p-5, -0x1.3e4p-2, 0x1.6dp+0,
      -0x1.44cp-1, -0x1.8cp+0, -0x1.dc4p-2, 0x1.6d8p-1, 0x1.668p-1, -0x1.2f8p+0, 0x1.07cp-1, 0x1.6e8p-2,
      0x1.828p+0, 0x1.188p+0, 0x1.6f4p+0, 0x1.c4cp-1, -0x1.0ap-3, 0x1.1fp-1, -0x1.a8cp-1, -0x1.7acp-1,
      0x1.3ccp+0, -0x1.5a4p+0, -0x1.f84p-4, 0x1.bfcp-1, -0x1.3acp-1, 0x1.464p-2, 0x1.7a4p-4, -0x1.fdp-1};
-inline const golden_data data_31 =
+inline const golden_data norm_data_31 =
     {0x1.7666cd58836a3p-1, -0x1.0fb6d11149bp+1, -0x1.2679641c6729p-1, 0x1.64bf3ba15b131p+0,
      -0x1.0ac36564f6613p+1, 0x1.20fe779a204d9p+0, 0x1.0d4f28873d33p-2, 0x1.7d74bc2e25989p-1,
      0x1.51fd9c476af44p-1, 0x1.1461f0b107423p-1, 0x1.a848ac1be640ep-2, -0x1.5e40d6c4373edp+0,
@@ -587,7 +586,7 @@ inline const golden_data data_31 =
      0x1.75d87643408f4p-1, 0x1.d638e5f8a132ep-1, -0x1.b05600827c5e1p-1, -0x1.721e5351637ddp-7,
      0x1.b30840d04adcdp+1, -0x1.5338516971b27p+1, -0x1.dff700670e599p-1, 0x1.17160db0c5745p-2,
      -0x1.210ea7e647aa9p-1, 0x1.f2a40d5be82efp-1, -0x1.a9d2bebba34dcp-2, -0x1.6d96a6d3193dp-1};
-inline const golden_data data_32 =
+inline const golden_data norm_data_32 =
     {-0x1.8a9549ae30afcp-5, -0x1.c0f5956f8eccdp-2, -0x1.20c9c922e6b44p-1, -0x1.082cca55662eap-5,
      -0x1.15935f409762ep-11, -0x1.f25196d038d56p-5, 0x1.647551b8a7a38p+0, 0x1.cfa7fd0005638p+0,
      0x1.342f70d8bc29fp-4, 0x1.1d0e8fc0022bfp-3, 0x1.47c51d0d53c8fp-2, 0x1.29ddb407bb53fp-1,
@@ -618,7 +617,7 @@ inline const golden_data data_32 =
      0x1.d79c0c4cc17ddp-1, 0x1.9beb6ed889dabp-2, 0x1.ea8eb835cefa3p-7, 0x1.932f70e4cc645p-1,
      0x1.213d084c613c7p+1, -0x1.37d9f29c8b7ccp+0, -0x1.8e2e49a0b2411p-1, -0x1.08b56052b07f3p-1,
      0x1.5b69e03bba4e2p-4, 0x1.6307bf068d521p-1, -0x1.a632742102c8ap-2, 0x1.3490885b6f6b8p-2};
-inline const golden_data data_33 =
+inline const golden_data norm_data_33 =
     {-0x1.8870f54a4bbc2p-5, -0x1.be85b0ce67edcp-2, -0x1.1f387923f1e9dp-1, -0x1.06bdae7878141p-5,
      -0x1.1411a41b263dap-11, -0x1.ef9d1aa6532e2p-5, 0x1.6285f8338d835p+0, 0x1.cd23abf8dc735p+0,
      0x1.32832c5d1c4ap-4, 0x1.1b826f2cacf0ap-3, 0x1.45fda15adb5a1p-2, 0x1.283fc69e72795p-1,
@@ -649,7 +648,7 @@ inline const golden_data data_33 =
      0x1.d2a2199b9d9e2p-1, 0x1.9792b953884a4p-2, 0x1.e5619682e5b0ap-7, 0x1.8eee5368603ap-1,
      0x1.1e2fb829be094p+1, -0x1.348f8d0359c2bp+0, -0x1.89fab0e448414p-1, -0x1.05ea53471cd4bp-1,
      0x1.57bf6a676a16dp-4, 0x1.5f48b60e83ff2p-1, -0x1.a1bdfb7e7f9b2p-2, 0x1.314f03a75fb7bp-2};
-inline const golden_data data_34 =
+inline const golden_data norm_data_34 =
     {0x1.4b4p-1, -0x1.3ep+1, -0x1.184p+1, -0x1.ccp+0, -0x1.00cp-1, -0x1.e04p-3, 0x1.044p+0, -0x1.42cp+1,
      -0x1.ac4p+1, -0x1.194p-1, 0x1.e38p-2, 0x1.18p-1, -0x1.3fp+1, 0x1.6a4p+1, 0x1.61cp-1, 0x1.ce4p+0,
      0x1.b5p-4, -0x1.f68p-1, 0x1.0d8p-1, 0x1.444p-1, -0x1.e7p+1, 0x1.a14p-2, -0x1.cbcp-1, 0x1.594p-1,
@@ -661,11 +660,11 @@ inline const golden_data data_34 =
      -0x1.30cp+1, -0x1.4fcp+1, -0x1.0f8p+1, 0x1.b3p+0, -0x1.41p+1, -0x1.d68p-1, -0x1.c98p-2, -0x1.058p+1,
      -0x1.e74p+1, -0x1.bd4p-1, -0x1.828p+0, -0x1.c48p+1, -0x1.644p+1, -0x1.35p+1, 0x1.f2p-3, -0x1.3fp+1,
      0x1.c8p+0, -0x1.658p+1, -0x1.fccp+1, -0x1.37cp+0};
-inline const golden_data data_35 =
+inline const golden_data norm_data_35 =
     {0x1.014p-4, 0x1.018p-1, 0x1.5cp+0, 0x1.4d4p-1, 0x1.0e8p-2, 0x1.16cp+0};
-inline const golden_data data_36 =
+inline const golden_data norm_data_36 =
     {-0x1.2ccp-3, 0x1.928p-1, 0x1.e4cp-1, -0x1.1d4p+0, 0x1.b0cp+0, -0x1.ca4p-1};
-inline const golden_data data_37 =
+inline const golden_data norm_data_37 =
     {-0x1.7e8a99c531bdap-4, -0x1.adfb5b5a4a482p-3, -0x1.977fc948b5b86p-3, -0x1.799265c9e4194p-3,
      -0x1.16d1b88b15045p-3, -0x1.0277b0d2b0f95p-3, -0x1.462f8ecf60f4bp-4, 0x1.143e4f5de6342p-2,
      0x1.8ab5d601666e2p-6, 0x1.b719f41e3a325p-1, 0x1.297f34f5ddeffp+0, 0x1.2f329316a6c76p+0,
@@ -687,7 +686,7 @@ inline const golden_data data_37 =
      0x1.4e9d74b6e15dap+0, 0x1.c4190f9a7c009p+0, 0x1.aa7dedd836ee5p+0, 0x1.5979830819695p+0,
      0x1.778daaaff6f29p+0, -0x1.94062f1e467cbp+0, 0x1.10dcbbdbed5d8p-3, -0x1.a0e7d8f1af52ep+0,
      0x1.1fb656ed9da49p+0, -0x1.d27fd9f936251p+0, -0x1.4aaa814b63e66p+1, -0x1.9d8d6d522259cp-1};
-inline const golden_data data_38 =
+inline const golden_data norm_data_38 =
     {-0x1.a5b8ee6dee5dbp-4, -0x1.bd4ed0234bd0fp-3, -0x1.a73a104ba16a4p-3, -0x1.89d58afec7111p-3,
      -0x1.28d87f13f7d82p-3, -0x1.14db8aa349917p-3, -0x1.6e5f9f5aa9cdep-4, 0x1.ae2a11f6c8d29p-3,
      -0x1.fff5ff07aefd2p-6, 0x1.9324d4d2bbf9bp-1, 0x1.16202bad986bcp+0, 0x1.1bb9779c3102p+0,
@@ -709,7 +708,7 @@ inline const golden_data data_38 =
      0x1.544c1809b1047p+0, 0x1.d297728c6722dp+0, 0x1.b710a9e5c3562p+0, 0x1.5ff8a9472fb31p+0,
      0x1.804e59079d50ep+0, -0x1.6b61748892134p+0, 0x1.ae72fb1130856p-2, -0x1.793a73b08ed2ep+0,
      0x1.7c3cde278c1d6p+0, -0x1.ae8ab070e8b48p+0, -0x1.3ffe61d6dbc33p+1, -0x1.2ead62e887bafp-1};
-inline const golden_data data_39 =
+inline const golden_data norm_data_39 =
     {-0x1.85269cabc2056p-4, -0x1.af5357448dc67p-3, -0x1.99070d7469627p-3, -0x1.7b589a3f22e77p-3,
      -0x1.19679b8a909ffp-3, -0x1.053860c70d5a3p-3, -0x1.4d421682a8ec2p-4, 0x1.0ef4db85c0774p-2,
      0x1.572fc2d78ce3ap-6, 0x1.b1fc40799c7cdp-1, 0x1.264c6e629f4a5p+0, 0x1.2bf3cf63acbe5p+0,
@@ -731,7 +730,7 @@ inline const golden_data data_39 =
      0x1.5c9cf55be0522p+0, 0x1.daba8465d8653p+0, 0x1.bf3db6effe625p+0, 0x1.68454aeee83a6p+0,
      0x1.888f412a108bep+0, -0x1.4973c957ffd3fp+0, 0x1.19bf42962c793p-1, -0x1.5747c312179fp+0,
      0x1.9d1ce5cacaaa1p+0, -0x1.8c84aaeb599ffp+0, -0x1.2ed5660500bf8p+1, -0x1.d6d7a599cdfb2p-2};
-inline const golden_data data_40 =
+inline const golden_data norm_data_40 =
     {-0x1.39841a5ab034fp-4, -0x1.d6208f43b902p-3, -0x1.b89ce8680e919p-3, -0x1.91536274d1d6ap-3,
      -0x1.0fb00f4cc8ce9p-3, -0x1.e9f12329f8ceap-4, -0x1.df11df412516p-5, 0x1.5d697435d8081p-2,
      0x1.194af16462ab4p-3, 0x1.a8785f819a59ap-1, 0x1.14eaf4bba38dap+0, 0x1.19a5fe7d38207p+0,
@@ -753,7 +752,7 @@ inline const golden_data data_40 =
      0x1.52afb85f5e361p+0, 0x1.f8a651869d7acp+0, 0x1.d47a25aceb7e1p+0, 0x1.6206fe536b35ap+0,
      0x1.8c84b158ff8ebp+0, -0x1.684235388cc22p+0, 0x1.614be611f708bp-3, -0x1.7426237f55dfbp+0,
      0x1.1640dfd3d656bp+0, -0x1.a1ed45a975c4ap+0, -0x1.2ae25ccc0bd1cp+1, -0x1.646009394a5b9p-1};
-inline const golden_data data_41 =
+inline const golden_data norm_data_41 =
     {-0x1.39841a5ab034fp-4, -0x1.d6208f43b902p-3, -0x1.b89ce8680e919p-3, -0x1.91536274d1d6ap-3,
      -0x1.0fb00f4cc8ce9p-3, -0x1.e9f12329f8ceap-4, -0x1.df11df412516p-5, 0x1.5d697435d8081p-2,
      0x1.194af16462ab4p-3, 0x1.a8785f819a59ap-1, 0x1.14eaf4bba38dap+0, 0x1.19a5fe7d38207p+0,
@@ -775,7 +774,7 @@ inline const golden_data data_41 =
      0x1.52afb85f5e363p+0, 0x1.f8a651869d7aep+0, 0x1.d47a25aceb7e3p+0, 0x1.6206fe536b35cp+0,
      0x1.8c84b158ff8edp+0, -0x1.684235388cc22p+0, 0x1.614be611f7083p-3, -0x1.7426237f55dfbp+0,
      0x1.1640dfd3d656ap+0, -0x1.a1ed45a975c49p+0, -0x1.2ae25ccc0bd1bp+1, -0x1.646009394a5b9p-1};
-inline const golden_data data_42 =
+inline const golden_data norm_data_42 =
     {-0x1.75c9541c525f1p-4, -0x1.6186a49bf9858p-3, -0x1.72837764d7ffp-3, -0x1.7c8b1e61b0bbp-3,
      -0x1.6e2b4830966bfp-3, -0x1.01ff3fd5f3f2ep-3, -0x1.cc5b1e86b9962p-4, 0x1.201b5dacd2488p-4,
      0x1.68cbb3a2291a1p-2, 0x1.fc5074f8dd062p-1, 0x1.5c2844256ad3ap+0, 0x1.e300cba0f2b79p-1,
@@ -797,7 +796,7 @@ inline const golden_data data_42 =
      0x1.3f8f2d84f3e28p+0, 0x1.9c2a686c46cffp+0, 0x1.854ed49f8858cp+0, 0x1.758d458b6b822p+0,
      0x1.5fed390048199p+0, -0x1.4fdae8b5808b2p+0, 0x1.a64695b717942p-1, -0x1.3656a40ff6b84p+0,
      0x1.ea5833abe7da8p-1, -0x1.30666b1992f72p+1, -0x1.13154d3a34f4cp+1, -0x1.1e3b9446b02eap+0};
-inline const golden_data data_43 =
+inline const golden_data norm_data_43 =
     {-0x1.f6p-4, -0x1.dap-1, -0x1.eap-1, -0x1.94p-4, -0x1.7cp-8, -0x1.c4p-3, 0x1.3p+1, 0x1.6ap+1,
      0x1.46p-3, 0x1.1p-1, 0x1.9ep-2, 0x1.98p+0, -0x1p+1, 0x1.24p+0, 0x1.bp+0, 0x1.4ep+1, 0x1.0ep+1,
      0x1.4p+0, 0x1.a6p+0, 0x1.d2p+1, 0x1.2p+1, -0x1.bap+2, -0x1.9p+1, -0x1.98p+1, -0x1.dep+0, 0x1.98p+0,
@@ -812,19 +811,19 @@ inline const golden_data data_43 =
      0x1.8ep+1, 0x1.12p-4, -0x1.16p+1, -0x1.6cp+1, -0x1.f4p+1, 0x1.64p+2, -0x1.9p+0, 0x1.3cp+1, 0x1.2ep+1,
      -0x1.38p-1, 0x1.bp-1, -0x1.84p+1, 0x1.56p-2, 0x1.28p+1, 0x1.68p+0, 0x1.44p-4, 0x1.06p+1, 0x1.bcp+1,
      -0x1.4p+1, -0x1.cp+1, -0x1.f2p-1, 0x1.8ap-2, 0x1.62p+1, -0x1.5ep-1, 0x1.16p+1};
-inline const golden_data data_44 =
+inline const golden_data norm_data_44 =
     {0x1.c8p-1, 0x1.12p+0, 0x1.56p+0, 0x1.7cp-1, 0x1.a8p-3, 0x1.4p-1, 0x1.54p+0, 0x1.74p+0, 0x1.12p+0,
      0x1.3p-1, 0x1.ccp+0, 0x1.a8p-1, 0x1.46p+0, 0x1.92p+0, 0x1.ep-1, 0x1.46p+0, 0x1.8ap-1, 0x1.88p+0,
      -0x1.cap-4, 0x1.88p-1, 0x1.4ep-2, 0x1.b8p-1, 0x1.16p+0, 0x1.62p+0, 0x1.ap-1, 0x1.74p+0, 0x1.94p-1,
      0x1.ap-2, 0x1.f6p-1, 0x1.6ap-1, 0x1.dcp-2, 0x1.e4p-1, 0x1.9cp+0, 0x1.34p+0, 0x1.18p-1, 0x1.5p+0,
      0x1.16p-1, 0x1.3cp-1, 0x1.7cp+0, 0x1.5cp-2};
-inline const golden_data data_45 =
+inline const golden_data norm_data_45 =
     {0x1.c6p-1, -0x1.8ep+0, 0x1.3cp-3, 0x1.84p+0, -0x1.08p+1, 0x1.44p+0, -0x1.f6p-1, -0x1.cep-1,
      0x1.6ep-1, 0x1.e2p-2, 0x1.3cp-2, -0x1.dap+0, 0x1.4ep+0, 0x1.2ap-5, -0x1.3ep-2, 0x1.6ep+0, -0x1.44p-1,
      -0x1.8cp+0, -0x1.dcp-2, 0x1.6ep-1, 0x1.66p-1, -0x1.3p+0, 0x1.08p-1, 0x1.6ep-2, 0x1.82p+0, 0x1.18p+0,
      0x1.7p+0, 0x1.c4p-1, -0x1.0ap-3, 0x1.2p-1, -0x1.a8p-1, -0x1.7ap-1, 0x1.3cp+0, -0x1.5ap+0, -0x1.f8p-4,
      0x1.cp-1, -0x1.3ap-1, 0x1.46p-2, 0x1.7ap-4, -0x1.fcp-1};
-inline const golden_data data_46 =
+inline const golden_data norm_data_46 =
     {0x1.761e3bcbe8f29p-1, -0x1.0fe0ce5b71369p+1, -0x1.265a6ae81bc84p-1, 0x1.64bc2e8532025p+0,
      -0x1.0b44949f61c4dp+1, 0x1.20ff074d57a0ep+0, 0x1.0a809e4a81ec3p-2, 0x1.7ec8e0e371303p-1,
      0x1.529481a41b9f5p-1, 0x1.1407bb3beadeap-1, 0x1.a8443e34e574ap-2, -0x1.5d84d4a2dfda9p+0,
@@ -855,7 +854,7 @@ inline const golden_data data_46 =
      0x1.75b055c66dc66p-1, 0x1.d7ec34f2676dbp-1, -0x1.af9e160d558cfp-1, -0x1.7a6fde2307272p-7,
      0x1.b390abe7aef4bp+1, -0x1.538fa916210fep+1, -0x1.dfc8ac260cdbbp-1, 0x1.15bcbdb82a8cdp-2,
      -0x1.20514b0aefd8ep-1, 0x1.f25c5d5054fe4p-1, -0x1.a9ec4b5d41e44p-2, -0x1.6d61d148f2087p-1};
-inline const golden_data data_47 =
+inline const golden_data norm_data_47 =
     {-0x1.8a519eb284f2p-5, -0x1.bf7171a6115aap-2, -0x1.20ab6ed2c0b02p-1, -0x1.087340f427861p-5,
      -0x1.158ab3b1aabf7p-11, -0x1.f24eb3c1a8862p-5, 0x1.64176422be176p+0, 0x1.cff044c80dbc8p+0,
      0x1.33bc3328c3907p-4, 0x1.1cdf834efe792p-3, 0x1.480c3c7f501c9p-2, 0x1.29fe044d944c2p-1,
@@ -886,7 +885,7 @@ inline const golden_data data_47 =
      0x1.d771ee6fd0166p-1, 0x1.9d78fb43a8a95p-2, 0x1.e9505ff27030dp-7, 0x1.925473c11cd32p-1,
      0x1.223138810015fp+1, -0x1.38b4c26df1ce8p+0, -0x1.8dfd548bedef9p-1, -0x1.0971e063ba5a1p-1,
      0x1.5b847a1c3db66p-4, 0x1.62ea951c54016p-1, -0x1.a5f9bda45cd8dp-2, 0x1.32f1c2eb762ecp-2};
-inline const golden_data data_48 =
+inline const golden_data norm_data_48 =
     {-0x1.882fbecfebb18p-5, -0x1.bd0606df35e19p-2, -0x1.1f1bd0472112p-1, -0x1.0705299d75f38p-5,
      -0x1.140a7cc8bdb1p-11, -0x1.ef9cdf0649a57p-5, 0x1.622a6fcc6c21dp+0, 0x1.cd6e04251a838p+0,
      0x1.32122feed9722p-4, 0x1.1b55263d234e5p-3, 0x1.46461a9c2cbb2p-2, 0x1.28617de501903p-1,
@@ -917,7 +916,7 @@ inline const golden_data data_48 =
      0x1.d27912fea99e8p-1, 0x1.991ca4fd1016dp-2, 0x1.e42745f05c4dep-7, 0x1.8e163309fb35dp-1,
      0x1.1f21ba9bbc0a6p+1, -0x1.35687b85b6fdfp+0, -0x1.89cacbc17489p-1, -0x1.06a533538ac0ep-1,
      0x1.57da3667da307p-4, 0x1.5f2c577fee2dp-1, -0x1.a186725241d82p-2, 0x1.2fb50a5e538eep-2};
-inline const golden_data data_49 =
+inline const golden_data norm_data_49 =
     {0x1.4cp-1, -0x1.3ep+1, -0x1.18p+1, -0x1.ccp+0, -0x1p-1, -0x1.ep-3, 0x1.04p+0, -0x1.42p+1, -0x1.acp+1,
      -0x1.1ap-1, 0x1.e4p-2, 0x1.18p-1, -0x1.4p+1, 0x1.6ap+1, 0x1.62p-1, 0x1.cep+0, 0x1.b4p-4, -0x1.f6p-1,
      0x1.0ep-1, 0x1.44p-1, -0x1.e8p+1, 0x1.a2p-2, -0x1.ccp-1, 0x1.5ap-1, -0x1.4p+1, 0x1.dcp-1, 0x1p+1,
@@ -929,11 +928,11 @@ inline const golden_data data_49 =
      0x1.b4p+0, -0x1.4p+1, -0x1.d6p-1, -0x1.cap-2, -0x1.06p+1, -0x1.e8p+1, -0x1.bep-1, -0x1.82p+0,
      -0x1.c4p+1, -0x1.64p+1, -0x1.34p+1, 0x1.f2p-3, -0x1.3ep+1, 0x1.c8p+0, -0x1.66p+1, -0x1.fcp+1,
      -0x1.38p+0};
-inline const golden_data data_50 =
+inline const golden_data norm_data_50 =
     {0x1.02p-4, 0x1.02p-1, 0x1.5cp+0, 0x1.4ep-1, 0x1.0ep-2, 0x1.16p+0};
-inline const golden_data data_51 =
+inline const golden_data norm_data_51 =
     {-0x1.2cp-3, 0x1.92p-1, 0x1.e4p-1, -0x1.1ep+0, 0x1.bp+0, -0x1.cap-1};
-inline const golden_data data_52 =
+inline const golden_data norm_data_52 =
     {-0x1.7c2820a59c327p-4, -0x1.ada1c7db1103p-3, -0x1.96ee5db9b997fp-3, -0x1.790fc49b540b1p-3,
      -0x1.15e50feebb376p-3, -0x1.01956021bdd79p-3, -0x1.440085e758299p-4, 0x1.13e9f74253c6dp-2,
      0x1.69ed0550b1c2ep-6, 0x1.b671c29064ecap-1, 0x1.297af792b7676p+0, 0x1.2f27d21b0d423p+0,
@@ -955,7 +954,7 @@ inline const golden_data data_52 =
      0x1.4dc1feaf53f51p+0, 0x1.c339e36538c65p+0, 0x1.a9cc4d413f56bp+0, 0x1.58fd652097bb9p+0,
      0x1.76f120f94c779p+0, -0x1.9250d157a81edp+0, 0x1.0ba109def45fp-3, -0x1.9f2a5ec538073p+0,
      0x1.1e6f3198dfba4p+0, -0x1.d290947b77a89p+0, -0x1.49a7eef37322ep+1, -0x1.9dff3dac9fd98p-1};
-inline const golden_data data_53 =
+inline const golden_data norm_data_53 =
     {-0x1.a37916d017852p-4, -0x1.bced851a3cd2ep-3, -0x1.a6a3ee65eb90ep-3, -0x1.895093e4732c8p-3,
      -0x1.27f429f92b271p-3, -0x1.140329de919b2p-3, -0x1.6c5743b3ba4dap-4, 0x1.adcf22605bb8p-3,
      -0x1.0e3653af1c5b8p-5, 0x1.9277c29a14a21p-1, 0x1.161125774add1p+0, 0x1.1ba38b245f2d9p+0,
@@ -977,7 +976,7 @@ inline const golden_data data_53 =
      0x1.5364aa7ab7ebcp+0, 0x1.d1ac032e469cfp+0, 0x1.b65631983c769p+0, 0x1.5f77ba19a7fcbp+0,
      0x1.7faa8e6c2829ep+0, -0x1.69c222564b0d2p+0, 0x1.aac73e9230d93p-2, -0x1.779268e1fbb84p+0,
      0x1.7aa63c82b25e8p+0, -0x1.aed38310be649p+0, -0x1.3f03d2a00c356p+1, -0x1.2f957daf9b63p-1};
-inline const golden_data data_54 =
+inline const golden_data norm_data_54 =
     {-0x1.82c41e12d0cc4p-4, -0x1.aeff0874cbf32p-3, -0x1.987ab0fae6444p-3, -0x1.7ada07fc3150bp-3,
      -0x1.187cf5a4536fbp-3, -0x1.045764015d826p-3, -0x1.4b10f4d7ce877p-4, 0x1.0e88c6d1112d2p-2,
      0x1.34adbd1cb0714p-6, 0x1.b15211bccdeb9p-1, 0x1.2648d81d92f91p+0, 0x1.2be9edfc0c64dp+0,
@@ -999,7 +998,7 @@ inline const golden_data data_54 =
      0x1.5bb05ad0e9e18p+0, 0x1.d9d1ad8dce2a7p+0, 0x1.be84170de21abp+0, 0x1.67bfc7b309e88p+0,
      0x1.87e8ea0e09fb1p+0, -0x1.47e28cff68c24p+0, 0x1.1808ae48c528ep-1, -0x1.55aeaabfbbc0cp+0,
      0x1.9ba6e0dec486ep+0, -0x1.8cdf21c107bacp+0, -0x1.2dea7002f2522p+1, -0x1.d8a9898386978p-2};
-inline const golden_data data_55 =
+inline const golden_data norm_data_55 =
     {-0x1.36f35bd4fef43p-4, -0x1.d5f4e0ba07a9p-3, -0x1.b827c44a6ef1dp-3, -0x1.90f176743a36ap-3,
      -0x1.0ec24b1376aa9p-3, -0x1.e8307e36ce941p-4, -0x1.da76b1b7c6ffbp-5, 0x1.5cfd0c07d020dp-2,
      0x1.1587c8a31e94dp-3, 0x1.a7e2ee7c1e09ep-1, 0x1.14e4ef965e38bp+0, 0x1.199abeaa73994p+0,
@@ -1021,7 +1020,7 @@ inline const golden_data data_55 =
      0x1.51d2b1d71c1f8p+0, 0x1.f7b4e8df5bc43p+0, 0x1.d3cc5b1707467p+0, 0x1.61af35928b42ap+0,
      0x1.8bfb3f865e4afp+0, -0x1.6716114ab1139p+0, 0x1.5bbbc42d54f26p-3, -0x1.72f4dfda69cd4p+0,
      0x1.1529fb332f659p+0, -0x1.a2701a194cb3ep+0, -0x1.2a3f1a428fca7p+1, -0x1.655067eaa5b4ap-1};
-inline const golden_data data_56 =
+inline const golden_data norm_data_56 =
     {-0x1.36f35bd4fef43p-4, -0x1.d5f4e0ba07a9p-3, -0x1.b827c44a6ef1dp-3, -0x1.90f176743a36ap-3,
      -0x1.0ec24b1376aa9p-3, -0x1.e8307e36ce941p-4, -0x1.da76b1b7c6ffbp-5, 0x1.5cfd0c07d020dp-2,
      0x1.1587c8a31e94dp-3, 0x1.a7e2ee7c1e09ep-1, 0x1.14e4ef965e38bp+0, 0x1.199abeaa73994p+0,
@@ -1043,7 +1042,7 @@ inline const golden_data data_56 =
      0x1.51d2b1d71c1f8p+0, 0x1.f7b4e8df5bc43p+0, 0x1.d3cc5b1707467p+0, 0x1.61af35928b42ap+0,
      0x1.8bfb3f865e4afp+0, -0x1.6716114ab1139p+0, 0x1.5bbbc42d54f1fp-3, -0x1.72f4dfda69cd4p+0,
      0x1.1529fb332f657p+0, -0x1.a2701a194cb3ep+0, -0x1.2a3f1a428fca6p+1, -0x1.655067eaa5b4ap-1};
-inline const golden_data data_57 =
+inline const golden_data norm_data_57 =
     {-0x1.735c3af34d7b3p-4, -0x1.60ecc091bd565p-3, -0x1.721e19f2ad119p-3, -0x1.7c361fa4778a5p-3,
      -0x1.6d9a653b2b5bep-3, -0x1.0108262e4f313p-3, -0x1.ca6b244633de5p-4, 0x1.1d0106352206p-4,
      0x1.676e7b37c9915p-2, 0x1.fbbebe8235e71p-1, 0x1.5c4df0c9d7fd2p+0, 0x1.e26881364ab68p-1,
@@ -1065,7 +1064,7 @@ inline const golden_data data_57 =
      0x1.3ec0dfb734167p+0, 0x1.9b7283536842bp+0, 0x1.84badeb060c0ap+0, 0x1.74ccf21d50046p+0,
      0x1.5f45741960c56p+0, -0x1.4eea014ceae36p+0, 0x1.a2fd0e0db5274p-1, -0x1.335e6615b664bp+0,
      0x1.e7997eceac1ap-1, -0x1.2ffd3457c282cp+1, -0x1.12b670af8679bp+1, -0x1.1e5f3d0801425p+0};
-inline const golden_data data_58 =
+inline const golden_data norm_data_58 =
     {0x1.87cp-2, 0x1.604p-2, 0x1.f64p+1, 0x1.7e4p+1, 0x1.3fp+1, 0x1.fcp+1, 0x1.73cp+0, 0x1.b9cp+0,
      -0x1.5dp+0, -0x1.58cp+0, 0x1.c9p+0, 0x1.49p+0, 0x1.0b8p+2, 0x1.258p+0, 0x1.694p+0, -0x1.d94p+0,
      0x1.03cp-1, -0x1.54p-2, 0x1.2a8p+0, 0x1.d18p+1, 0x1.95p+1, 0x1.074p+2, -0x1.51p+1, 0x1.b48p+0,
@@ -1078,11 +1077,11 @@ inline const golden_data data_58 =
      0x1.818p+1, 0x1.524p+1, 0x1.b8p+0, -0x1.508p-3, 0x1.38cp+1, -0x1.b3p-2, 0x1.16p+0, 0x1.538p+1,
      0x1.524p+1, 0x1.278p-1, -0x1.194p+1, -0x1.cep+0, 0x1.d5p-3, -0x1.454p+1, -0x1.51p+0, -0x1.08cp+1,
      0x1.1dcp+2, 0x1.b5cp+1, 0x1.424p+1, 0x1.a44p+2, 0x1.02cp-1, 0x1.824p+1, 0x1.5ecp+0, 0x1.6d8p+1};
-inline const golden_data data_59 =
+inline const golden_data norm_data_59 =
     {0x1.884p-3, 0x1.f88p-1, 0x1.ab4p-1, 0x1.33p+0, 0x1.73p-1, 0x1.6e4p+0, 0x1.864p+0, 0x1.e24p-1,
      0x1.1e8p+0, 0x1.724p+0, 0x1.b68p-1, 0x1.dd8p-1, 0x1.b5cp-1, 0x1.e8cp-1, 0x1.c54p-4, 0x1.49cp+0,
      0x1.65cp+0, 0x1p+0, 0x1.798p-1, 0x1.288p-1, 0x1.b3p-2, 0x1.dap+0, 0x1.438p-1, 0x1.3f8p+0};
-inline const golden_data data_60 =
+inline const golden_data norm_data_60 =
     {0x1.f8p-6, 0x1.23cp-3, 0x1.604p+0, 0x1.81p+0, 0x1.848p-1, 0x1.314p+1, 0x1.dcp-1, 0x1.5d8p-1,
      -0x1.484p-1, -0x1.a2cp-1, 0x1.49p-1, 0x1.01cp-1, 0x1.804p+0, 0x1.d68p-2, 0x1.0ccp-4, -0x1p+0,
      0x1.31p-2, -0x1.1d8p-3, 0x1.71cp-2, 0x1.c4cp-1, 0x1.21p-1, 0x1.998p+1, -0x1.658p-1, 0x1.c9cp-1,
@@ -1095,7 +1094,7 @@ inline const golden_data data_60 =
      0x1.c7p-3, 0x1.00cp+0, 0x1.1bp-1, -0x1.37p-4, 0x1.5dp-1, -0x1.df4p-3, 0x1.468p-1, 0x1.ec8p-1,
      0x1.238p+0, 0x1.494p-2, -0x1.73p-1, -0x1.4bcp-1, 0x1.34cp-4, -0x1.de4p-1, -0x1.cb8p-5, -0x1.068p+0,
      0x1.338p+1, 0x1.514p+0, 0x1.6ep-1, 0x1.77p+0, 0x1.528p-4, 0x1.138p+1, 0x1.558p-2, 0x1.5f4p+0};
-inline const golden_data data_61 =
+inline const golden_data norm_data_61 =
     {-0x1.7ep-2, -0x1.2ep+0, -0x1.36p+0, -0x1.64p-2, -0x1.06p-2, -0x1.e2p-2, 0x1.1p+1, 0x1.4ap+1,
      -0x1.76p-4, 0x1.1ep-2, 0x1.3ep-3, 0x1.58p+0, -0x1.2p+1, 0x1.c8p-1, 0x1.7p+0, 0x1.2ep+1, 0x1.dcp+0,
      0x1.fep-1, 0x1.66p+0, 0x1.b2p+1, 0x1p+1, -0x1.cap+2, -0x1.bp+1, -0x1.b8p+1, -0x1.0ep+1, 0x1.58p+0,
@@ -1108,11 +1107,11 @@ inline const golden_data data_61 =
      0x1.ccp+0, -0x1.92p-1, -0x1.d8p+0, 0x1.aep-3, 0x1.b2p-2, 0x1.38p+2, -0x1.0ep+1, -0x1.7ap+1,
      -0x1.8ap+1, 0x1.3p+1, -0x1.5cp+2, -0x1.6p-5, 0x1.dep+0, 0x1.fp-3, -0x1.2cp-1, 0x1.02p+1, -0x1.4cp-1,
      -0x1.18p+1, 0x1.6ep+1};
-inline const golden_data data_62 =
+inline const golden_data norm_data_62 =
     {0x1.88p-3, 0x1.f8p-1, 0x1.acp-1, 0x1.34p+0, 0x1.72p-1, 0x1.6ep+0, 0x1.86p+0, 0x1.e2p-1, 0x1.1ep+0,
      0x1.72p+0, 0x1.b6p-1, 0x1.dep-1, 0x1.b6p-1, 0x1.e8p-1, 0x1.c6p-4, 0x1.4ap+0, 0x1.66p+0, 0x1p+0,
      0x1.7ap-1, 0x1.28p-1, 0x1.b2p-2, 0x1.dap+0, 0x1.44p-1, 0x1.4p+0};
-inline const golden_data data_63 =
+inline const golden_data norm_data_63 =
     {-0x1p-5, -0x1.04p-1, -0x1.c4p-2, -0x1.74p-3, -0x1.4ap-4, -0x1.2cp-2, 0x1.6ap+0, 0x1.1p+0, -0x1.6cp-5,
      0x1.68p-3, 0x1.dcp-5, 0x1.18p-1, -0x1.aep-1, 0x1.7cp-2, 0x1.1cp-4, 0x1.54p+0, 0x1.22p+0, 0x1.bcp-2,
      0x1.ccp-2, 0x1.b6p-1, 0x1.7ap-2, -0x1.72p+2, -0x1.dcp-1, -0x1.ep+0, -0x1.4ap-3, 0x1.1p-1, 0x1.94p-1,
@@ -1126,42 +1125,77 @@ inline const golden_data data_63 =
      -0x1.94p+1, -0x1.bcp-6, 0x1.bp-1, 0x1.4ap-4, -0x1.38p-3, 0x1.8cp-2, -0x1.16p-1, -0x1.4p-1,
      0x1.9cp+0};
 
-inline const std::vector<golden_case> golden_cases = {
-    {"float_plain", "layer_norm", "float", 1e-05, 0, {3, 40}, data_1, data_2, data_3, data_4},
-    {"float_plain", "rms_norm", "float", 1e-05, 0, {3, 40}, data_1, data_2, nothing, data_5},
-    {"float_plain", "simple_norm", "float", 1e-05, 0, {3, 40}, data_1, data_2, nothing, data_6},
-    {"float_far_from_zero", "layer_norm", "float", 1e-05, 0, {3, 65}, data_7, data_8, data_9, data_10},
-    {"float_far_from_zero", "rms_norm", "float", 1e-05, 0, {3, 65}, data_7, data_8, nothing, data_11},
-    {"float_far_from_zero", "simple_norm", "float", 1e-05, 0, {3, 65}, data_7, data_8, nothing, data_12},
-    {"float_from_40000", "layer_norm", "float", 1e-05, 0, {1, 8}, data_13, data_14, data_15, data_16},
-    {"float_from_40000", "rms_norm", "float", 1e-05, 0, {1, 8}, data_13, data_14, nothing, data_17},
-    {"float_from_40000", "simple_norm", "float", 1e-05, 0, {1, 8}, data_13, data_14, nothing, data_18},
-    {"float_1_groups", "group_norm", "float", 1e-05, 1, {2, 6, 7}, data_19, data_20, data_21, data_22},
-    {"float_2_groups", "group_norm", "float", 1e-05, 2, {2, 6, 7}, data_19, data_20, data_21, data_23},
-    {"float_3_groups", "group_norm", "float", 1e-05, 3, {2, 6, 7}, data_19, data_20, data_21, data_24},
-    {"float_6_groups", "group_norm", "float", 1e-05, 6, {2, 6, 7}, data_19, data_20, data_21, data_25},
-    {"float_instance", "group_norm", "float", 1e-05, 6, {2, 6, 7}, data_19, data_20, data_21, data_26},
-    {"float_custom", "custom_norm", "float", 1e-05, 1, {2, 6, 7}, data_19, data_20, data_21, data_27},
-    {"half_plain", "layer_norm", "half", 1e-05, 0, {3, 40}, data_28, data_29, data_30, data_31},
-    {"half_plain", "rms_norm", "half", 1e-05, 0, {3, 40}, data_28, data_29, nothing, data_32},
-    {"half_plain", "simple_norm", "half", 1e-05, 0, {3, 40}, data_28, data_29, nothing, data_33},
-    {"half_1_groups", "group_norm", "half", 1e-05, 1, {2, 6, 7}, data_34, data_35, data_36, data_37},
-    {"half_2_groups", "group_norm", "half", 1e-05, 2, {2, 6, 7}, data_34, data_35, data_36, data_38},
-    {"half_3_groups", "group_norm", "half", 1e-05, 3, {2, 6, 7}, data_34, data_35, data_36, data_39},
-    {"half_6_groups", "group_norm", "half", 1e-05, 6, {2, 6, 7}, data_34, data_35, data_36, data_40},
-    {"half_instance", "group_norm", "half", 1e-05, 6, {2, 6, 7}, data_34, data_35, data_36, data_41},
-    {"half_custom", "custom_norm", "half", 1e-05, 1, {2, 6, 7}, data_34, data_35, data_36, data_42},
-    {"bfloat16_plain", "layer_norm", "bfloat16", 1e-05, 0, {3, 40}, data_43, data_44, data_45, data_46},
-    {"bfloat16_plain", "rms_norm", "bfloat16", 1e-05, 0, {3, 40}, data_43, data_44, nothing, data_47},
-    {"bfloat16_plain", "simple_norm", "bfloat16", 1e-05, 0, {3, 40}, data_43, data_44, nothing, data_48},
-    {"bfloat16_1_groups", "group_norm", "bfloat16", 1e-05, 1, {2, 6, 7}, data_49, data_50, data_51, data_52},
-    {"bfloat16_2_groups", "group_norm", "bfloat16", 1e-05, 2, {2, 6, 7}, data_49, data_50, data_51, data_53},
-    {"bfloat16_3_groups", "group_norm", "bfloat16", 1e-05, 3, {2, 6, 7}, data_49, data_50, data_51, data_54},
-    {"bfloat16_6_groups", "group_norm", "bfloat16", 1e-05, 6, {2, 6, 7}, data_49, data_50, data_51, data_55},
-    {"bfloat16_instance", "group_norm", "bfloat16", 1e-05, 6, {2, 6, 7}, data_49, data_50, data_51, data_56},
-    {"bfloat16_custom", "custom_norm", "bfloat16", 1e-05, 1, {2, 6, 7}, data_49, data_50, data_51, data_57},
-    {"llama", "before_weight", "half", 1e-06, 0, {4, 24}, data_58, data_59, nothing, data_60},
-    {"llama", "before_weight", "bfloat16", 1e-06, 0, {4, 24}, data_61, data_62, nothing, data_63},
+inline const std::vector<norm_case> norm_cases = {
+    {"float_plain", "layer_norm", "float", 1e-05, 0, {3, 40}, norm_data_0, norm_data_1, norm_data_2,
+     norm_data_3},
+    {"float_plain", "rms_norm", "float", 1e-05, 0, {3, 40}, norm_data_0, norm_data_1, norm_data_4,
+     norm_data_5},
+    {"float_plain", "simple_norm", "float", 1e-05, 0, {3, 40}, norm_data_0, norm_data_1, norm_data_4,
+     norm_data_6},
+    {"float_far_from_zero", "layer_norm", "float", 1e-05, 0, {3, 65}, norm_data_7, norm_data_8,
+     norm_data_9, norm_data_10},
+    {"float_far_from_zero", "rms_norm", "float", 1e-05, 0, {3, 65}, norm_data_7, norm_data_8, norm_data_4,
+     norm_data_11},
+    {"float_far_from_zero", "simple_norm", "float", 1e-05, 0, {3, 65}, norm_data_7, norm_data_8,
+     norm_data_4, norm_data_12},
+    {"float_from_40000", "layer_norm", "float", 1e-05, 0, {1, 8}, norm_data_13, norm_data_14,
+     norm_data_15, norm_data_16},
+    {"float_from_40000", "rms_norm", "float", 1e-05, 0, {1, 8}, norm_data_13, norm_data_14, norm_data_4,
+     norm_data_17},
+    {"float_from_40000", "simple_norm", "float", 1e-05, 0, {1, 8}, norm_data_13, norm_data_14,
+     norm_data_4, norm_data_18},
+    {"float_1_groups", "group_norm", "float", 1e-05, 1, {2, 6, 7}, norm_data_19, norm_data_20,
+     norm_data_21, norm_data_22},
+    {"float_2_groups", "group_norm", "float", 1e-05, 2, {2, 6, 7}, norm_data_19, norm_data_20,
+     norm_data_21, norm_data_23},
+    {"float_3_groups", "group_norm", "float", 1e-05, 3, {2, 6, 7}, norm_data_19, norm_data_20,
+     norm_data_21, norm_data_24},
+    {"float_6_groups", "group_norm", "float", 1e-05, 6, {2, 6, 7}, norm_data_19, norm_data_20,
+     norm_data_21, norm_data_25},
+    {"float_instance", "group_norm", "float", 1e-05, 6, {2, 6, 7}, norm_data_19, norm_data_20,
+     norm_data_21, norm_data_26},
+    {"float_custom", "custom_norm", "float", 1e-05, 1, {2, 6, 7}, norm_data_19, norm_data_20,
+     norm_data_21, norm_data_27},
+    {"half_plain", "layer_norm", "half", 1e-05, 0, {3, 40}, norm_data_28, norm_data_29, norm_data_30,
+     norm_data_31},
+    {"half_plain", "rms_norm", "half", 1e-05, 0, {3, 40}, norm_data_28, norm_data_29, norm_data_4,
+     norm_data_32},
+    {"half_plain", "simple_norm", "half", 1e-05, 0, {3, 40}, norm_data_28, norm_data_29, norm_data_4,
+     norm_data_33},
+    {"half_1_groups", "group_norm", "half", 1e-05, 1, {2, 6, 7}, norm_data_34, norm_data_35, norm_data_36,
+     norm_data_37},
+    {"half_2_groups", "group_norm", "half", 1e-05, 2, {2, 6, 7}, norm_data_34, norm_data_35, norm_data_36,
+     norm_data_38},
+    {"half_3_groups", "group_norm", "half", 1e-05, 3, {2, 6, 7}, norm_data_34, norm_data_35, norm_data_36,
+     norm_data_39},
+    {"half_6_groups", "group_norm", "half", 1e-05, 6, {2, 6, 7}, norm_data_34, norm_data_35, norm_data_36,
+     norm_data_40},
+    {"half_instance", "group_norm", "half", 1e-05, 6, {2, 6, 7}, norm_data_34, norm_data_35, norm_data_36,
+     norm_data_41},
+    {"half_custom", "custom_norm", "half", 1e-05, 1, {2, 6, 7}, norm_data_34, norm_data_35, norm_data_36,
+     norm_data_42},
+    {"bfloat16_plain", "layer_norm", "bfloat16", 1e-05, 0, {3, 40}, norm_data_43, norm_data_44,
+     norm_data_45, norm_data_46},
+    {"bfloat16_plain", "rms_norm", "bfloat16", 1e-05, 0, {3, 40}, norm_data_43, norm_data_44, norm_data_4,
+     norm_data_47},
+    {"bfloat16_plain", "simple_norm", "bfloat16", 1e-05, 0, {3, 40}, norm_data_43, norm_data_44,
+     norm_data_4, norm_data_48},
+    {"bfloat16_1_groups", "group_norm", "bfloat16", 1e-05, 1, {2, 6, 7}, norm_data_49, norm_data_50,
+     norm_data_51, norm_data_52},
+    {"bfloat16_2_groups", "group_norm", "bfloat16", 1e-05, 2, {2, 6, 7}, norm_data_49, norm_data_50,
+     norm_data_51, norm_data_53},
+    {"bfloat16_3_groups", "group_norm", "bfloat16", 1e-05, 3, {2, 6, 7}, norm_data_49, norm_data_50,
+     norm_data_51, norm_data_54},
+    {"bfloat16_6_groups", "group_norm", "bfloat16", 1e-05, 6, {2, 6, 7}, norm_data_49, norm_data_50,
+     norm_data_51, norm_data_55},
+    {"bfloat16_instance", "group_norm", "bfloat16", 1e-05, 6, {2, 6, 7}, norm_data_49, norm_data_50,
+     norm_data_51, norm_data_56},
+    {"bfloat16_custom", "custom_norm", "bfloat16", 1e-05, 1, {2, 6, 7}, norm_data_49, norm_data_50,
+     norm_data_51, norm_data_57},
+    {"llama", "before_weight", "half", 1e-06, 0, {4, 24}, norm_data_58, norm_data_59, norm_data_4,
+     norm_data_60},
+    {"llama", "before_weight", "bfloat16", 1e-06, 0, {4, 24}, norm_data_61, norm_data_62, norm_data_4,
+     norm_data_63},
 };
 
 }  // namespace tensornorm_test
