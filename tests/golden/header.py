@@ -52,7 +52,7 @@ class Header:
 
     def text(self):
         lines = [f"// Made by make_golden.py with PyTorch {torch.__version__}. Do not edit.",
-                 "#pragma once", "", "#include <cmath>", "", '#include "data.hpp"', "",
+                 "#pragma once", "", "#include <cmath>", "", '#include "golden.hpp"', "",
                  "namespace tensornorm_test {", "", self.declarations]
         for (kind, initializer), name in self.arrays.items():
             lines += [f"inline const {kind} {name} =", *wrapped(initializer + ";")]

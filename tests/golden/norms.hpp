@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "data.hpp"
+#include "golden.hpp"
 
 namespace tensornorm_test {
 
