@@ -1,8 +1,9 @@
-// tensornorm: normalization kernels over Eigen tensors. Include this.
+// tensornorm: normalization and attention kernels over Eigen tensors. Include this.
 #pragma once
 
 #include "config.hpp"
 
+#include "eigen/attention.hpp"
 #include "eigen/group_norm.hpp"
 #include "eigen/layer_norm.hpp"
 #include "eigen/rms_norm.hpp"

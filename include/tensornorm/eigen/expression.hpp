@@ -7,18 +7,11 @@
 
 #include "../norm/normalize.hpp"
 #include "argument.hpp"
+#include "device.hpp"
 #include "parameter.hpp"
 #include "plan.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::detail {
-
-/// A device with threads, such as Eigen::ThreadPoolDevice.
-template <class Device>
-concept parallel_device = requires(const Device& device) {
-  device.parallelFor(Eigen::Index(), Eigen::TensorOpCost(), [](Eigen::Index block) { return block; },
-                     [](Eigen::Index, Eigen::Index) {});
-  static_cast<index>(device.numThreads());
-};
 
 /// Everything about a checked call but the memory of x and y. Formula is one of the kernels'.
 template <class Formula, class X, class W, class B>
@@ -48,21 +41,13 @@ struct norm_call {
     resize_statistics();
     const problem p = make_problem(x, y, y_strides);
     const index units = kernel::norm_units(p);
-    if constexpr (parallel_device<Device>) {
-      // As many bytes are read as written, and arithmetic hides behind them. A block for each thread:
-      // the rows cost the same, and then the caller's thread takes one instead of waiting for a hop.
-      const double bytes = double(sizeof(scalar)) * double(rows.size() * rows.rows()) / double(units);
-      const index share = kernel::ceil_div(units, device.numThreads());
-      device.parallelFor(
-          units, Eigen::TensorOpCost(bytes, bytes, 0),
-          [share](Eigen::Index block) { return std::max<Eigen::Index>(block, share); },
-          [&p](Eigen::Index first, Eigen::Index last) { kernel::normalize<Formula>(p, first, last); });
-    } else {
-      static_assert(std::is_same_v<Device, Eigen::DefaultDevice>,
-                    "tensornorm runs on Eigen::DefaultDevice and on devices with parallelFor, such as "
-                    "Eigen::ThreadPoolDevice; evaluate on one of these");
-      kernel::normalize<Formula>(p, 0, units);
-    }
+    // As many bytes are read as written, and arithmetic hides behind them. A block for each thread: the
+    // rows cost the same, and then the caller's thread takes one instead of waiting for a hop.
+    const double bytes = double(sizeof(scalar)) * double(rows.size() * rows.rows()) / double(units);
+    run_units(
+        units, Eigen::TensorOpCost(bytes, bytes, 0), device,
+        [&p](index first, index last) { kernel::normalize<Formula>(p, first, last); },
+        [&](index block) { return std::max(block, share_of(units, device)); });
   }
 
   /// y is x exactly, or touches neither x nor the parameters.

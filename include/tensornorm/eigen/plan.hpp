@@ -27,14 +27,14 @@ inline axis_run checked_axes(const char* function, axis_range axes, size_span si
   return {static_cast<std::size_t>(first), static_cast<std::size_t>(last)};
 }
 
-/// The number of bytes of x must be a number.
-inline void check_sizes(const char* function, size_span size, std::size_t bytes) {
+/// The number of bytes of an argument must be a number.
+inline void check_sizes(const char* function, size_span size, std::size_t bytes, const char* name = "x") {
   index limit = std::numeric_limits<index>::max() / static_cast<index>(bytes);
   for (index n : size) {
     if (n == 0) return;
     limit /= n;
   }
-  if (limit == 0) fail(function, "x has more elements than memory can address, ", shape_text(size));
+  if (limit == 0) fail(function, name, " has more elements than memory can address, ", shape_text(size));
 }
 
 /// eps and the divisor of the variance. Data without rows needs no divisor.

@@ -63,11 +63,6 @@ TENSORNORM_INLINE tile<V, K> abs(const tile<V, K>& a) {
   return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA { return abs(a.part[k]); });
 }
 
-/// The larger of each lane; a where b is NaN.
-template <class Isa, class T, int N>
-TENSORNORM_INLINE vec<Isa, T, N> larger(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
-  return select(a < b, b, a);
-}
 template <class V, int K>
 TENSORNORM_INLINE tile<V, K> larger(const tile<V, K>& a, const tile<V, K>& b) {
   return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA { return larger(a.part[k], b.part[k]); });

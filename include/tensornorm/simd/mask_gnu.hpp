@@ -19,7 +19,8 @@ struct lane_window {
 
   static constexpr auto steps = []<int... Lane>(std::integer_sequence<int, Lane...>) {
     return std::array<lane, 3 * V::size>{static_cast<lane>(Lane / V::size == 1 ? -1 : 0)...};
-  }(std::make_integer_sequence<int, 3 * V::size>());
+  }
+  (std::make_integer_sequence<int, 3 * V::size>());
 
   /// Lanes numbered first and up.
   static TENSORNORM_INLINE const bits_in_memory* from(int first) {
@@ -53,8 +54,7 @@ struct vec_mask<Isa, T, 1> {
 
 /// Which lanes of a 64-byte vector: one bit for each.
 template <class Isa, class T, int N>
-  requires(N * sizeof(T) == 64)
-struct vec_mask<Isa, T, N> {
+requires(N * sizeof(T) == 64) struct vec_mask<Isa, T, N> {
   static constexpr unsigned all = (1u << N) - 1;
   unsigned m;
   friend TENSORNORM_INLINE vec_mask operator|(const vec_mask& a, const vec_mask& b) { return {a.m | b.m}; }
@@ -149,6 +149,25 @@ TENSORNORM_INLINE vec<Isa, T, N> select(const vec_mask<Isa, T, N>& mask, const v
   } else
 #endif
     return {mask.m ? yes.v : no.v};
+}
+
+/// The larger of each lane; a where either is NaN.
+template <class Isa, class T, int N>
+TENSORNORM_INLINE vec<Isa, T, N> larger(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
+#if TENSORNORM_GCC_X86
+  if constexpr (has_mask_builtins<Isa, T, N>) {
+    // The instruction takes the second of its operands where either is NaN.
+    if constexpr (sizeof(a) == 64 && sizeof(T) == 4)
+      return {__builtin_ia32_maxps512_mask(b.v, a.v, a.v, static_cast<unsigned short>(-1), 4)};
+    else if constexpr (sizeof(a) == 64)
+      return {__builtin_ia32_maxpd512_mask(b.v, a.v, a.v, static_cast<unsigned char>(-1), 4)};
+    else if constexpr (sizeof(T) == 4)
+      return {__builtin_ia32_maxps256(b.v, a.v)};
+    else
+      return {__builtin_ia32_maxpd256(b.v, a.v)};
+  } else
+#endif
+    return select(a < b, b, a);
 }
 
 template <class Isa, class T, int N>

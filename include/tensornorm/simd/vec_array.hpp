@@ -1,6 +1,7 @@
 // The vectors as arrays and loops, for compilers without vector extensions. Include vec.hpp.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
@@ -98,6 +99,12 @@ TENSORNORM_INLINE vec<Isa, T, N> select(const vec_mask<Isa, T, N>& mask, const v
   return vec<Isa, T, N>::make([&](int lane) { return mask.m[lane] ? yes[lane] : no[lane]; });
 }
 
+/// The larger of each lane; a where either is NaN.
+template <class Isa, class T, int N>
+TENSORNORM_INLINE vec<Isa, T, N> larger(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
+  return select(a < b, b, a);
+}
+
 template <class Isa, class T, int N>
 TENSORNORM_INLINE bool any(const vec_mask<Isa, T, N>& mask) {
   bool result = false;
@@ -109,6 +116,14 @@ TENSORNORM_INLINE bool any(const vec_mask<Isa, T, N>& mask) {
 template <class Isa, class T, int N>
 TENSORNORM_INLINE vec<Isa, T, N> abs(const vec<Isa, T, N>& a) {
   return vec<Isa, T, N>::make([&](int lane) { return std::fabs(a[lane]); });
+}
+
+/// The bits of every lane moved up by Count.
+template <int Count, class Isa, class T, int N>
+TENSORNORM_INLINE vec<Isa, T, N> shift_bits_left(const vec<Isa, T, N>& a) {
+  using bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  return vec<Isa, T, N>::make(
+      [&](int lane) { return std::bit_cast<T>(std::bit_cast<bits>(a[lane]) << Count); });
 }
 
 /// The lower half of the lanes.

@@ -25,6 +25,8 @@ struct vec {
   typedef T native __attribute__((vector_size(N * sizeof(T))));
   typedef T in_memory __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
   typedef int_of_size<sizeof(T)> bits __attribute__((vector_size(N * sizeof(T))));
+  typedef int ints __attribute__((vector_size(N * sizeof(T))));  // what builtins take
+  typedef long long words __attribute__((vector_size(N * sizeof(T) < 8 ? 8 : N * sizeof(T))));
 
   native v;
 
@@ -94,6 +96,35 @@ TENSORNORM_INLINE vec<Isa, T, N> abs(const vec<Isa, T, N>& a) {
   }
 }
 
+/// The bits of every lane moved up by Count.
+template <int Count, class Isa, class T, int N>
+TENSORNORM_INLINE vec<Isa, T, N> shift_bits_left(const vec<Isa, T, N>& a) {
+  using V = vec<Isa, T, N>;
+  if constexpr (N == 1) {
+    using bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    return {__builtin_bit_cast(T, __builtin_bit_cast(bits, a.v) << Count)};
+  } else {
+    using native = typename V::native;
+    using bits = typename V::bits;
+#if TENSORNORM_GCC_X86
+    using ints = typename V::ints;
+    using words = typename V::words;
+    if constexpr (sizeof(V) == 64 && sizeof(T) == 4)
+      return {reinterpret_cast<native>(__builtin_ia32_pslldi512_mask(
+          reinterpret_cast<ints>(a.v), Count, ints{}, static_cast<unsigned short>(-1)))};
+    else if constexpr (sizeof(V) == 64)
+      return {reinterpret_cast<native>(__builtin_ia32_psllqi512_mask(
+          reinterpret_cast<words>(a.v), Count, words{}, static_cast<unsigned char>(-1)))};
+    else if constexpr (sizeof(V) == 32 && sizeof(T) == 4 && Isa::bytes >= 32)
+      return {reinterpret_cast<native>(__builtin_ia32_pslldi256(reinterpret_cast<ints>(a.v), Count))};
+    else if constexpr (sizeof(V) == 32 && Isa::bytes >= 32)
+      return {reinterpret_cast<native>(__builtin_ia32_psllqi256(reinterpret_cast<words>(a.v), Count))};
+    else
+#endif
+      return {reinterpret_cast<native>(reinterpret_cast<bits>(a.v) << Count)};
+  }
+}
+
 /// The lower half of the lanes.
 template <class Isa, class T, int N>
 TENSORNORM_INLINE auto lower(const vec<Isa, T, N>& a) {
@@ -102,7 +133,8 @@ TENSORNORM_INLINE auto lower(const vec<Isa, T, N>& a) {
   else
     return [&a]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
       return vec<Isa, T, N / 2>{__builtin_shufflevector(a.v, a.v, Lane...)};
-    }(std::make_integer_sequence<int, N / 2>());
+    }
+  (std::make_integer_sequence<int, N / 2>());
 }
 
 /// The upper half of the lanes.
@@ -113,7 +145,8 @@ TENSORNORM_INLINE auto upper(const vec<Isa, T, N>& a) {
   else
     return [&a]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
       return vec<Isa, T, N / 2>{__builtin_shufflevector(a.v, a.v, (N / 2 + Lane)...)};
-    }(std::make_integer_sequence<int, N / 2>());
+    }
+  (std::make_integer_sequence<int, N / 2>());
 }
 
 /// The lanes of a, then those of b.
@@ -121,7 +154,8 @@ template <class Isa, class T, int N>
 TENSORNORM_INLINE vec<Isa, T, 2 * N> join(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
   return [&]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
     return vec<Isa, T, 2 * N>{__builtin_shufflevector(a.v, b.v, Lane...)};
-  }(std::make_integer_sequence<int, 2 * N>());
+  }
+  (std::make_integer_sequence<int, 2 * N>());
 }
 
 template <class Isa, class T, int N>

@@ -1,0 +1,223 @@
+// Attention without the matrix of scores: for a block of queries, side by side in lanes, tile after tile of
+// keys; the softmax is corrected as its maximum grows (Milakov and Gimelshein 2018, Dao et al. 2022).
+#pragma once
+
+#include "operands.hpp"
+#include "result.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// Keys are taken in chunks of this many, whose states merge pairwise, neighbours first. What is not visible
+/// merges as nothing, so that the bits of a query depend on nothing but what it sees.
+inline constexpr index key_chunk = 1024;
+
+/// What is known of a block of queries after some chunks of keys: Σ weight · value in lanes, and the
+/// softmax. Null as long as nothing was seen.
+template <class T>
+struct attention_state {
+  T* values = nullptr;  // value_dim x lanes
+  softmax_lanes<T> softmax;
+};
+
+/// States in use and not: at most one for each level of the tree of chunks, and one more.
+template <class T>
+struct state_stack {
+  static constexpr int most = 48;
+  attention_state<T> unused[most];
+  int count = 0;
+
+  attention_state<T> take() { return unused[--count]; }
+  void give_back(const attention_state<T>& s) { unused[count++] = s; }
+};
+
+/// How many states the tree over all chunks of `keys` needs.
+constexpr int states_for(index keys) {
+  int levels = 2;
+  for (index chunks = ceil_div(keys, key_chunk); chunks > 1; chunks = ceil_div(chunks, 2)) ++levels;
+  return levels;
+}
+
+/// Everything that the kernel needs for one block of queries.
+template <class P>
+struct fused_memory {
+  using T = typename P::compute;
+
+  T* queries;  // dim x lanes
+  T* scores;   // key_block x lanes
+  T* factor;   // lanes
+  key_operands<P> operands;
+  state_stack<T> states;
+
+  /// Elements that it takes for `lanes` queries.
+  static index size(const heads_shape& s, index lanes) {
+    using arena = memory_arena<T>;
+    index total = arena::padded(s.dim * lanes) + arena::padded(key_block * lanes) + arena::padded(lanes);
+    total += states_for(s.keys) * (arena::padded(s.value_dim * lanes) + 2 * arena::padded(lanes));
+    return total + key_operands<P>::size(s);
+  }
+  fused_memory(const heads_shape& s, index lanes, T* memory) {
+    memory_arena<T> arena{memory};
+    queries = arena.take(s.dim * lanes);
+    scores = arena.take(key_block * lanes);
+    factor = arena.take(lanes);
+    for (int n = 0; n < states_for(s.keys); ++n) {
+      T* const weighted = arena.take(s.value_dim * lanes);
+      T* const largest = arena.take(lanes);
+      states.give_back({weighted, {largest, arena.take(lanes)}});
+    }
+    operands.take_memory(s, arena);
+  }
+};
+
+/// One block of queries of one head.
+template <class Isa, class P>
+struct fused_block {
+  using T = typename P::compute;
+  using V = native_vec<Isa, T>;
+
+  const P& p;
+  fused_memory<P>& memory;
+  query_block at;
+  broadcast_matrix<T> keys;    // rows are keys
+  broadcast_matrix<T> values;  // rows are dims of values
+  index lanes;                 // queries, up to a multiple of the vector size
+  key_range visible;
+
+  int vectors() const { return static_cast<int>(lanes / V::size); }
+
+  TENSORNORM_INLINE void run() {
+    const index chunks = ceil_div(at.keys, key_chunk);
+    state all;
+    if (chunks > 0 && visible.first < visible.last)
+      all = pairwise<state, 40>(chunks, [&](index chunk) TENSORNORM_INLINE_LAMBDA {
+        state s{{}, this};
+        s.see(intersection({chunk * key_chunk, (chunk + 1) * key_chunk}, visible));
+        return s;
+      });
+    finish(all);
+  }
+
+ private:
+  /// A state that knows whose it is, so that two can merge.
+  struct state {
+    attention_state<T> data;
+    fused_block* block = nullptr;
+
+    TENSORNORM_INLINE void see(const key_range& range) {
+      if (range.first >= range.last) return;
+      data = block->memory.states.take();
+      for (index j = range.first - range.first % key_block; j < range.last; j += key_block)
+        block->see(data, j < range.first ? range.first - range.first % partial_sums : j,
+                   j + key_block < range.last ? j + key_block : range.last, j <= range.first);
+    }
+
+    TENSORNORM_INLINE void merge(const state& other) {
+      if (!other.data.values) return;
+      if (!data.values) {
+        data = other.data;
+        return;
+      }
+      for (index lane = 0; lane < block->lanes; lane += V::size) {
+        auto mine = data.softmax.template load<V>(lane);
+        const auto f = mine.merge_with_factors(other.data.softmax.template load<V>(lane));
+        data.softmax.store(mine, lane);
+        for (index d = 0; d < block->p.shape.value_dim; ++d) {
+          T* const place = data.values + d * block->lanes + lane;
+          fma(V::load(other.data.values + d * block->lanes + lane), f.others, times(V::load(place), f.mine))
+              .store(place);
+        }
+      }
+      block->memory.states.give_back(other.data);
+    }
+  };
+
+  /// Adds keys [first, last), part of one block of keys, to a state, which is empty if `begin`.
+  TENSORNORM_INLINE void see(const attention_state<T>& s, index first, index last, bool begin) {
+    const index count = last - first;
+    multiply<Isa>(product_problem<T>{{keys.data + first * keys.row_step, keys.row_step, keys.depth_step},
+                                     count,
+                                     memory.queries,
+                                     lanes,
+                                     p.shape.dim,
+                                     memory.scores,
+                                     lanes,
+                                     vectors()});
+    const score_tile<T> tile{memory.scores, lanes, true, at, {first, last}};
+    const broadcast_matrix<T> v{values.data + first * values.depth_step, values.row_step, values.depth_step};
+    bool mark = false;
+    if (p.modifiers.needed(tile)) {
+      modify<Isa>(p.modifiers, tile, static_cast<T>(p.scale()));
+      mark = !all_finite<V>(v, p.shape.value_dim, count);
+    }
+    weigh(s.softmax, count, begin, mark);
+    const product_problem<T> product{v,
+                                     p.shape.value_dim,
+                                     memory.scores,
+                                     lanes,
+                                     count,
+                                     s.values,
+                                     lanes,
+                                     vectors(),
+                                     begin ? meet::overwrite : meet::rescale,
+                                     memory.factor};
+    if (mark)
+      multiply_marked<V>(product);
+    else
+      multiply<Isa>(product);
+  }
+
+  /// Scores become weights, and the softmax learns of them.
+  TENSORNORM_INLINE void weigh(const softmax_lanes<T>& softmax, index count, bool begin, bool mark) {
+    const index padded = ceil_div(count, partial_sums) * partial_sums;
+    for (index i = count * lanes; i < padded * lanes; i += V::size)
+      V::splat(absent<T>).store(memory.scores + i);
+    for (index lane = 0; lane < lanes; lane += V::size) {
+      auto sum = begin ? softmax_sum<V>::start(V::splat(0)) : softmax.template load<V>(lane);
+      T* const scores = memory.scores + lane;
+      const V factor = mark ? weigh_lanes<true>(scores, lanes, padded, p.exponent_scale(), sum)
+                            : weigh_lanes<false>(scores, lanes, padded, p.exponent_scale(), sum);
+      factor.store(memory.factor + lane);
+      softmax.store(sum, lane);
+    }
+  }
+
+  TENSORNORM_INLINE void finish(state& all) {
+    attention_state<T> s = all.data;
+    if (!s.values) {
+      s = memory.states.take();
+      for (index i = 0; i < lanes * p.shape.value_dim; i += V::size) V::splat(0).store(s.values + i);
+      for (index lane = 0; lane < lanes; lane += V::size)
+        s.softmax.store(softmax_sum<V>::start(V::splat(0)), lane);
+    }
+    write_result<Isa>(p, at, s.values, s.softmax, memory.factor, lanes);
+    memory.states.give_back(s);
+  }
+};
+
+/// Attends for units [first, last) of a problem: blocks of queries, head after head. memory holds
+/// fused_memory<P>::size() numbers at an address that is a multiple of 64.
+struct fused_attention {
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
+                                    typename P::compute* const& memory) {
+    using T = typename P::compute;
+    constexpr index width = query_lanes<Isa, T>;
+    const heads_shape& s = p.shape;
+    const index blocks = ceil_div(s.queries, width);
+    fused_memory<P> m(s, width, memory);
+    for (index unit = first; unit < last; ++unit) {
+      const query_block at = queries_of(p, unit / blocks, unit % blocks * width, width);
+      m.operands.template look_at<Isa>(p, at);
+      const index lanes = ceil_div(at.last - at.first, vec_size<Isa, T>) * vec_size<Isa, T>;
+      pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, s.dim,
+                      m.queries, lanes);
+      fused_block<Isa, P>{p, m, at, m.operands.keys, m.operands.values, lanes, p.modifiers.visible(at)}.run();
+    }
+  }
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END

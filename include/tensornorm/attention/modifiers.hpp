@@ -1,0 +1,254 @@
+// What may happen to scores between Q·Kᵀ and softmax. A modifier answers which keys a block of queries can
+// see at all, whether a tile needs it, and how it changes the tile.
+#pragma once
+
+#include <type_traits>
+
+#include "score_tile.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+constexpr key_range every_key(const query_block& b) { return {0, b.keys}; }
+
+/// Query i sees keys i' - left to i' + right, where i' is i, or what makes the last query stand at the last
+/// key.
+struct band_mask {
+  static constexpr attention_stage stage = attention_stage::mask;
+  static constexpr index unlimited = std::numeric_limits<index>::max() / 4;
+
+  index left;
+  index right;
+  bool bottom_right;
+
+  index offset(const query_block& b) const { return bottom_right ? b.keys - b.queries : 0; }
+
+  key_range visible(const query_block& b) const {
+    return {b.first + offset(b) - left, b.last + offset(b) + right};
+  }
+  template <class T>
+  bool needed(const score_tile<T>& t) const {
+    return t.keys.first < t.at.last - 1 + offset(t.at) - left ||
+           t.keys.last - 1 > t.at.first + offset(t.at) + right;
+  }
+  template <class Isa, class T>
+  TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
+    using V = native_vec<Isa, T>;
+    const index shift = offset(t.at);
+    for (index n = 0; n < t.line_count(); ++n) {
+      if (t.queries_side_by_side) {
+        const index first = t.keys.first + n - right - shift - t.at.first;
+        keep_lanes<V>(t.line(n), t.lane_count(), first, t.keys.first + n + left - shift - t.at.first + 1);
+      } else {
+        const index first = t.at.first + n + shift - left - t.keys.first;
+        keep_lanes<V>(t.line(n), t.lane_count(), first, t.at.first + n + shift + right - t.keys.first + 1);
+      }
+    }
+  }
+};
+
+/// s = cap · tanh(s / cap).
+template <class T>
+struct softcap_scores {
+  static constexpr attention_stage stage = attention_stage::softcap;
+
+  T cap;
+
+  key_range visible(const query_block& b) const { return every_key(b); }
+  bool needed(const score_tile<T>&) const { return true; }
+
+  template <class Isa>
+  TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
+    using V = native_vec<Isa, T>;
+    for (index n = 0; n < t.line_count(); ++n)
+      update_line<V>(t.line(n), t.lane_count(), [this](index, const V& s) TENSORNORM_INLINE_LAMBDA {
+        return times(tanh(s / V::splat(cap)), V::splat(cap));
+      });
+  }
+};
+
+/// A number for every score, in memory; a step of 0 repeats it.
+template <class S>
+struct score_table {
+  const S* data;
+  index batch_step;
+  index head_step;
+  index query_step;
+  index key_step;
+
+  template <class T>
+  TENSORNORM_INLINE const S* line(const score_tile<T>& t, index n) const {
+    const score_place p = t.place(n, 0);
+    return data + p.batch * batch_step + p.head * head_step + p.query * query_step + p.key * key_step;
+  }
+  template <class T>
+  TENSORNORM_INLINE index lane_step(const score_tile<T>& t) const {
+    return t.queries_side_by_side ? query_step : key_step;
+  }
+};
+
+/// s += bias.
+template <class S>
+struct bias_scores {
+  static constexpr attention_stage stage = attention_stage::bias;
+
+  score_table<S> bias;
+
+  key_range visible(const query_block& b) const { return every_key(b); }
+  template <class T>
+  bool needed(const score_tile<T>&) const {
+    return true;
+  }
+  template <class Isa, class T>
+  TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
+    using V = native_vec<Isa, T>;
+    const index step = bias.lane_step(t);
+    const index lanes = t.lane_count();
+    for (index n = 0; n < t.line_count(); ++n) {
+      const S* const from = bias.line(t, n);
+      T line[static_cast<std::size_t>(key_block)] = {};
+      for (index lane = 0; lane < lanes; ++lane) line[lane] = widen<T>(from[lane * step]);
+      update_line<V>(t.line(n), lanes, [&](index lane, const V& s) TENSORNORM_INLINE_LAMBDA {
+        return s + V::load(line + lane);
+      });
+    }
+  }
+};
+
+/// Where the table says false the key is absent.
+struct keep_scores {
+  static constexpr attention_stage stage = attention_stage::mask;
+
+  score_table<bool> keep;
+
+  key_range visible(const query_block& b) const { return every_key(b); }
+  template <class T>
+  bool needed(const score_tile<T>&) const {
+    return true;
+  }
+  template <class Isa, class T>
+  TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
+    const index step = keep.lane_step(t);
+    const index lanes = t.lane_count();
+    for (index n = 0; n < t.line_count(); ++n) {
+      const bool* const from = keep.line(t, n);
+      T* const line = t.line(n);
+      for (index lane = 0; lane < lanes; ++lane)
+        if (!from[lane * step]) line[lane] = absent<T>;
+    }
+  }
+};
+
+/// s -= slope · |i' - j| (ALiBi), i' as in band_mask.
+template <class T>
+struct alibi_scores {
+  static constexpr attention_stage stage = attention_stage::alibi;
+
+  const T* slopes;
+  bool bottom_right;
+
+  key_range visible(const query_block& b) const { return every_key(b); }
+  bool needed(const score_tile<T>&) const { return true; }
+
+  template <class Isa>
+  TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
+    using V = native_vec<Isa, T>;
+    T ramp[static_cast<std::size_t>(V::size)];
+    for (int lane = 0; lane < V::size; ++lane) ramp[lane] = static_cast<T>(lane);
+    const V slope = V::splat(-slopes[t.at.head]);
+    const index shift = bottom_right ? t.at.keys - t.at.queries : 0;
+    for (index n = 0; n < t.line_count(); ++n) {
+      const score_place p = t.place(n, 0);
+      const index start = t.queries_side_by_side ? p.query + shift - p.key : p.key - p.query - shift;
+      update_line<V>(t.line(n), t.lane_count(), [&](index lane, const V& s) TENSORNORM_INLINE_LAMBDA {
+        return fma(slope, abs(V::load(ramp) + V::splat(static_cast<T>(start + lane))), s);
+      });
+    }
+  }
+};
+
+/// A modifier that a user wrote: a function of one score and its place.
+template <class F>
+struct own_scores {
+  static constexpr attention_stage stage = F::stage;
+  static_assert(stage == attention_stage::score || stage == attention_stage::mask,
+                "a modifier of your own has its turn at attention_stage::score or attention_stage::mask");
+
+  F f;
+
+  key_range visible(const query_block& b) const {
+    if constexpr (requires { f.visible(b); })
+      return f.visible(b);
+    else
+      return every_key(b);
+  }
+  template <class T>
+  bool needed(const score_tile<T>&) const {
+    return true;
+  }
+  template <class Isa, class T>
+  TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
+    for (index n = 0; n < t.line_count(); ++n)
+      for (index lane = 0; lane < t.lane_count(); ++lane)
+        t.line(n)[lane] = f(t.line(n)[lane], t.place(n, lane));
+  }
+};
+
+/// Modifiers that act one after another.
+template <class... M>
+struct modifier_chain {
+  static constexpr bool changes_scores = false;
+  key_range visible(const query_block& b) const { return every_key(b); }
+  template <class T>
+  bool needed(const score_tile<T>&) const {
+    return false;
+  }
+  template <class Isa, attention_stage, class T>
+  TENSORNORM_INLINE void apply_stage(const score_tile<T>&) const {}
+};
+
+template <class M, class... Rest>
+struct modifier_chain<M, Rest...> {
+  /// Something comes before the masks: scores then take their scale before it, and not inside softmax.
+  static constexpr bool changes_scores =
+      M::stage != attention_stage::mask || modifier_chain<Rest...>::changes_scores;
+
+  M first;
+  modifier_chain<Rest...> rest;
+
+  key_range visible(const query_block& b) const { return intersection(first.visible(b), rest.visible(b)); }
+
+  template <class T>
+  bool needed(const score_tile<T>& t) const {
+    return first.needed(t) || rest.needed(t);
+  }
+  template <class Isa, attention_stage Stage, class T>
+  TENSORNORM_INLINE void apply_stage(const score_tile<T>& t) const {
+    if constexpr (M::stage == Stage)
+      if (first.needed(t)) first.template apply<Isa>(t);
+    rest.template apply_stage<Isa, Stage>(t);
+  }
+};
+
+/// Every modifier of a chain in the fixed order. Raw scores are scaled first if something else than a mask
+/// follows.
+template <class Isa, class Chain, class T>
+TENSORNORM_INLINE void modify(const Chain& chain, const score_tile<T>& t, T scale) {
+  using V = native_vec<Isa, T>;
+  if constexpr (Chain::changes_scores) {
+    for (index n = 0; n < t.line_count(); ++n)
+      update_line<V>(t.line(n), t.lane_count(), [scale](index, const V& s) TENSORNORM_INLINE_LAMBDA {
+        return times(s, V::splat(scale));
+      });
+    chain.template apply_stage<Isa, attention_stage::softcap>(t);
+    chain.template apply_stage<Isa, attention_stage::bias>(t);
+    chain.template apply_stage<Isa, attention_stage::alibi>(t);
+    chain.template apply_stage<Isa, attention_stage::score>(t);
+  }
+  chain.template apply_stage<Isa, attention_stage::mask>(t);
+}
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END

@@ -1,0 +1,58 @@
+// One attention over one set of tensors, as the kernels take it.
+#pragma once
+
+#include <cmath>
+#include <numbers>
+#include <type_traits>
+
+#include "../simd/float16.hpp"
+#include "modifiers.hpp"
+#include "product.hpp"
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// The scale of the scores: dim_head^-1/2, dim_head the head size of queries and keys. The only one there is.
+inline double attention_scale(index dim_head) { return 1 / std::sqrt(static_cast<double>(dim_head)); }
+
+/// o = softmax(scale · q · kᵀ, modified) · v. T is the type of q, k, v and o. o may be q with the same
+/// strides; nothing else may overlap. Absent things are null.
+template <class T, class Chain = modifier_chain<>>
+struct attention_problem {
+  using data_type = T;
+  using compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  using chain = Chain;
+
+  heads_shape shape;
+  const T* q = nullptr;
+  const T* k = nullptr;
+  const T* v = nullptr;
+  T* o = nullptr;
+  heads_strides q_strides;
+  heads_strides k_strides;
+  heads_strides v_strides;
+  heads_strides o_strides;
+
+  Chain modifiers;
+  const index* key_lengths = nullptr;  // one for each batch element
+  const compute* sinks = nullptr;      // one for each head
+  compute* lse = nullptr;
+  heads_strides lse_strides;  // dim is not used
+
+  double scale() const { return attention_scale(shape.dim); }
+  /// Scores come out of the modifiers with this factor still to be applied, to be exponents of base 2.
+  compute exponent_scale() const {
+    return static_cast<compute>((Chain::changes_scores ? 1.0 : scale()) * std::numbers::log2e);
+  }
+  index keys(index batch) const {
+    return key_lengths && key_lengths[batch] < shape.keys ? key_lengths[batch] : shape.keys;
+  }
+};
+
+/// The natural logarithm of Σ e^s, from the state of a softmax with exponents of base 2.
+template <class T>
+T natural_lse(T largest, T sum) {
+  return static_cast<T>((static_cast<double>(largest) + std::log2(static_cast<double>(sum))) *
+                        std::numbers::ln2);
+}
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel

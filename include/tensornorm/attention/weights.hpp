@@ -1,0 +1,118 @@
+// From a tile of scores to the weights of the values, and the products of weights and values.
+#pragma once
+
+#include "../reduce/softmax.hpp"
+#include "product.hpp"
+#include "score_tile.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// The exponentials of a block of keys add up in this many sums: key j goes to sum j mod 4. Then they fold:
+/// (0 + 2) + (1 + 3).
+inline constexpr int partial_sums = 4;
+
+/// How the weight of an absent key is written where a value may be NaN or infinite: weights are never
+/// negative, so that the product can tell such a key from one whose weight has underflown.
+template <class T>
+inline constexpr T absent_weight = -1;
+
+/// The states of a softmax, one for each of `width` queries that lie side by side.
+template <class T>
+struct softmax_lanes {
+  T* largest;
+  T* sum;
+
+  template <class V>
+  TENSORNORM_INLINE softmax_sum<V> load(index lane) const {
+    return {{V::load(largest + lane), V::load(sum + lane)}};
+  }
+  template <class V>
+  TENSORNORM_INLINE void store(const softmax_sum<V>& s, index lane) const {
+    s.state[0].store(largest + lane);
+    s.state[1].store(sum + lane);
+  }
+};
+
+/// What one vector of queries does with the scores of a block of keys: they become weights, 2^(s · scale -
+/// largest). Returns the factor for what was summed before. Lines are padded with absent keys to a multiple
+/// of partial_sums.
+template <bool MarkAbsent, class V, class T>
+TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, softmax_sum<V>& state) {
+  V top[partial_sums];
+  TENSORNORM_UNROLL
+  for (int n = 0; n < partial_sums; ++n) top[n] = V::splat(absent<T>);
+  for (index j = 0; j < keys; j += partial_sums) TENSORNORM_UNROLL
+  for (int n = 0; n < partial_sums; ++n) top[n] = larger(top[n], V::load(score + (j + n) * line_step));
+  const V block_top = larger(larger(top[0], top[2]), larger(top[1], top[3]));
+
+  const V c = V::splat(scale);
+  const V factor = state.raise(times(block_top, c));
+  const V shift = V::splat(0) - finite_top(state.state[0]);
+  V sum[partial_sums];
+  TENSORNORM_UNROLL
+  for (int n = 0; n < partial_sums; ++n) sum[n] = V::splat(0);
+  for (index j = 0; j < keys; j += partial_sums) TENSORNORM_UNROLL
+  for (int n = 0; n < partial_sums; ++n) {
+    T* const place = score + (j + n) * line_step;
+    const V s = V::load(place);
+    const V weight = exp2(fma(s, c, shift));
+    sum[n] = sum[n] + weight;
+    if constexpr (MarkAbsent)
+      select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight).store(place);
+    else
+      weight.store(place);
+  }
+  state.state[1] = state.state[1] + ((sum[0] + sum[2]) + (sum[1] + sum[3]));
+  return factor;
+}
+
+/// A product of values and marked weights, where absent keys do not touch the sum: values may be NaN or
+/// infinite. The same bits as multiply() where no key is absent.
+template <class V, class T>
+TENSORNORM_INLINE void multiply_marked(const product_problem<T>& p) {
+  for (index r = 0; r < p.rows; ++r)
+    for (int v = 0; v < p.vectors; ++v) {
+      V chain[chains] = {V::splat(0), V::splat(0)};
+      for (index d = 0; d < p.depth; ++d) {
+        const V weight = V::load(p.b + d * p.b_step + v * V::size);
+        const V x = V::splat(p.a.data[r * p.a.row_step + d * p.a.depth_step]);
+        V& sum = chain[d % chains];
+        sum = select(weight < V::splat(0), sum, fma(x, weight, sum));
+      }
+      V sum = chain[0] + chain[1];
+      T* const place = p.c + r * p.c_step + v * V::size;
+      if (p.how != meet::overwrite) {
+        const V factor = p.how == meet::rescale ? V::load(p.factor + v * V::size) : V::splat(1);
+        sum = fma(V::load(place), factor, sum);
+      }
+      sum.store(place);
+    }
+}
+
+/// Whether every element of A is finite.
+template <class V, class T>
+TENSORNORM_INLINE bool all_finite(const broadcast_matrix<T>& a, index rows, index depth) {
+  // Along whichever axis lies side by side.
+  const bool along_rows = a.row_step == 1;
+  const index lines = along_rows ? depth : rows;
+  const index length = along_rows ? rows : depth;
+  const index line_step = along_rows ? a.depth_step : a.row_step;
+  const index step = along_rows ? a.row_step : a.depth_step;
+  constexpr T most = std::numeric_limits<T>::max();
+  for (index n = 0; n < lines; ++n) {
+    const T* const line = a.data + n * line_step;
+    index i = 0;
+    if (step == 1)
+      for (; i + V::size <= length; i += V::size)
+        if (any(outside(V::load(line + i), -most, most))) return false;
+    for (; i < length; ++i)
+      if (!(line[i * step] >= -most && line[i * step] <= most)) return false;
+  }
+  return true;
+}
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
