@@ -1,6 +1,7 @@
 // attend(): attention over the units of a problem, by the kernel that was asked for.
 #pragma once
 
+#include "decode.hpp"
 #include "fused.hpp"
 #include "unfused.hpp"
 
@@ -17,33 +18,49 @@ index query_lanes_at(isa_level level) {
                                     : query_lanes<baseline, T>;
 }
 
-/// The pieces of work that a problem splits into. Any split gives the same bits.
-template <class P>
-index attention_units(const P& p, attention_path path, isa_level level = active_isa()) {
-  const index heads = p.shape.batch * p.shape.heads;
-  if (p.shape.queries == 0) return 0;
-  return path == attention_path::unfused
-             ? heads
-             : heads * ceil_div(p.shape.queries, query_lanes_at<typename P::compute>(level));
-}
+/// How a kernel splits its work. Any split gives the same bits.
+struct attention_work {
+  index units;   // of attend()
+  index memory;  // numbers that attend() needs for any range of units
+  index shared;  // numbers that all ranges need together, 0 if none
+  index
+      results;  // units of write_decoded(), which follows when all of attend() is done; 0 if nothing follows
+};
 
-/// Numbers of memory that attend() needs for any range of units.
-template <class P>
-index attention_memory(const P& p, attention_path path, isa_level level = active_isa()) {
-  const index lanes = query_lanes_at<typename P::compute>(level);
-  return path == attention_path::unfused ? unfused_memory<P>::size(p.shape, lanes)
-                                         : fused_memory<P>::size(p.shape, lanes);
-}
-
-/// Attends for units [first, last) of a checked problem. memory holds attention_memory() numbers, at an
-/// address that is a multiple of 64.
 template <attention_path Path, class P>
-void attend(const P& p, index first, index last, typename P::compute* memory,
+attention_work work_of(const P& p, isa_level level = active_isa()) {
+  if (p.shape.queries == 0) return {0, 0, 0, 0};
+  const index heads = p.shape.batch * p.shape.heads;
+  const index lanes = query_lanes_at<typename P::compute>(level);
+  if constexpr (Path == attention_path::unfused) {
+    return {heads, unfused_memory<P>::size(p.shape, lanes), 0, 0};
+  } else if (decodes(p)) {
+    const chunk_states<P> states(p, nullptr);
+    const index key_heads = p.shape.batch * p.shape.key_heads;
+    return {key_heads * states.chunks, decode_memory<P>::size(p), states.size(p.shape), key_heads};
+  } else {
+    return {heads * ceil_div(p.shape.queries, lanes), fused_memory<P>::size(p.shape, lanes), 0, 0};
+  }
+}
+
+/// Attends for units [first, last) of a checked problem. memory is a range's own; both are at addresses that
+/// are multiples of 64.
+template <attention_path Path, class P>
+void attend(const P& p, index first, index last, typename P::compute* memory, typename P::compute* shared,
             isa_level level = active_isa()) {
   if constexpr (Path == attention_path::unfused)
     dispatch_at<unfused_attention>(level, p, first, last, memory);
+  else if (decodes(p))
+    dispatch_at<decode_attention>(level, p, first, last, memory, shared);
   else
     dispatch_at<fused_attention>(level, p, first, last, memory);
+}
+
+/// Results [first, last) from what attend() left in shared memory.
+template <class P>
+void write_decoded(const P& p, index first, index last, typename P::compute* shared,
+                   isa_level level = active_isa()) {
+  dispatch_at<decode_merge>(level, p, first, last, shared);
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

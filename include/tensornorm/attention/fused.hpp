@@ -9,10 +9,6 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// Keys are taken in chunks of this many, whose states merge pairwise, neighbours first. What is not visible
-/// merges as nothing, so that the bits of a query depend on nothing but what it sees.
-inline constexpr index key_chunk = 1024;
-
 /// What is known of a block of queries after some chunks of keys: Σ weight · value in lanes, and the
 /// softmax. Null as long as nothing was seen.
 template <class T>

@@ -11,6 +11,10 @@
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
+/// Keys are taken in chunks of this many, whose states merge pairwise, neighbours first. What is not visible
+/// merges as nothing, so that the bits of a query depend on nothing but what it sees.
+inline constexpr index key_chunk = 1024;
+
 /// The scale of the scores: dim_head^-1/2, dim_head the head size of queries and keys. The only one there is.
 inline double attention_scale(index dim_head) { return 1 / std::sqrt(static_cast<double>(dim_head)); }
 

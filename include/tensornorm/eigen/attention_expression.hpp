@@ -18,21 +18,29 @@ struct attention_call {
   void run(const Scalar* q, const sizes<4>& q_stride, Scalar* o, const sizes<4>& o_stride,
            const Device& device) const {
     const auto p = plan.make_problem(modifiers, q, heads_strides_of(q_stride), o, heads_strides_of(o_stride));
-    const index units = kernel::attention_units(p, Path);
-    const index memory = kernel::attention_memory(p, Path);
+    const kernel::attention_work work = kernel::work_of<Path>(p);
+    if (work.units == 0) return;
     attention_workspace for_this_call;
     attention_workspace& workspace = plan.workspace ? *plan.workspace : for_this_call;
     using accumulator = accumulator_t<Scalar>;
-    const auto attend = [&](index first, index last) {
-      const attention_workspace::lease lease(workspace,
-                                             static_cast<std::size_t>(memory) * sizeof(accumulator));
-      kernel::attend<Path>(p, first, last, static_cast<accumulator*>(lease.data()));
-    };
+    const auto bytes = [](index count) { return static_cast<std::size_t>(count) * sizeof(accumulator); };
+    const attention_workspace::lease shared_memory(workspace, bytes(work.shared));
+    accumulator* const shared = static_cast<accumulator*>(shared_memory.data());
+
     const auto& s = plan.shape;
     const double flops = 2.0 * double(s.keys) * double(s.dim + s.value_dim) * double(s.queries) *
-                         double(s.batch) * double(s.heads) / double(units ? units : 1);
-    run_units(units, Eigen::TensorOpCost(0, 0, flops, true, 16), device, attend,
-              [](index block) { return block; });
+                         double(s.batch) * double(s.heads) / double(work.units);
+    const auto as_it_comes = [](index block) { return block; };
+    const auto attend = [&](index first, index last) {
+      const attention_workspace::lease own(workspace, bytes(work.memory));
+      kernel::attend<Path>(p, first, last, static_cast<accumulator*>(own.data()), shared);
+    };
+    run_units(work.units, Eigen::TensorOpCost(0, 0, flops, true, 16), device, attend, as_it_comes);
+    if constexpr (Path == kernel::attention_path::fused)
+      if (work.results > 0)
+        run_units(
+            work.results, Eigen::TensorOpCost(0, 0, double(s.value_dim * s.group())), device,
+            [&](index first, index last) { kernel::write_decoded(p, first, last, shared); }, as_it_comes);
   }
 };
 

@@ -1,0 +1,423 @@
+// Attention of a few queries to many keys, at the speed of memory: keys and values are read once for all
+// query heads that share them. Keys lie side by side in lanes for the scores, dims of the values for the
+// sums. Every sum has the order that fused_attention gives it, and every query the same bits.
+#pragma once
+
+#include "operands.hpp"
+#include "result.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// Up to this many queries a head are too few to lie side by side.
+inline constexpr index decode_queries = 8;
+
+/// Rows of queries that meet a tile of keys at a time.
+inline constexpr int decode_rows = 4;
+
+/// Keys and values whose dims lie side by side can be read so.
+template <class P>
+bool decodes(const P& p) {
+  return p.shape.queries <= decode_queries && p.k_strides.dim == 1 && p.v_strides.dim == 1 &&
+         p.shape.keys > 0;
+}
+
+/// The rows of one key head: all queries of all heads that share it.
+template <class P>
+index rows_of(const P& p) {
+  return p.shape.group() * p.shape.queries;
+}
+constexpr index padded_rows(index rows) { return rows == 1 ? 1 : ceil_div(rows, decode_rows) * decode_rows; }
+constexpr index padded_dim(index dim) { return ceil_div(dim, 64) * 64; }
+
+/// What one chunk of keys says to each row: largest, sum, and values, one chunk after another.
+template <class P>
+struct chunk_states {
+  using T = typename P::compute;
+
+  T* memory;
+  index rows;
+  index chunks;
+  index step;
+
+  chunk_states(const P& p, T* at)
+      : memory(at),
+        rows(rows_of(p)),
+        chunks(ceil_div(p.shape.keys, key_chunk)),
+        step(padded_dim(p.shape.value_dim) + 64) {}
+  index size(const heads_shape& s) const { return s.batch * s.key_heads * chunks * rows * step; }
+
+  T* softmax(index head, index chunk, index row) const {
+    return memory + ((head * chunks + chunk) * rows + row) * step;
+  }
+  T* values(index head, index chunk, index row) const { return softmax(head, chunk, row) + 64; }
+};
+
+/// Memory for one thread.
+template <class P>
+struct decode_memory {
+  using T = typename P::compute;
+  static constexpr bool widens = key_operands<P>::widens;
+
+  T* queries;      // rows x dim, with zeros up to whole packets
+  T* scores;       // rows x key_block
+  T* wide_keys;    // key_block x dim
+  T* wide_values;  // key_block x value_dim
+
+  static index size(const P& p) {
+    const index rows = padded_rows(rows_of(p));
+    return rows * padded_dim(p.shape.dim) + rows * key_block +
+           (widens ? key_block * (padded_dim(p.shape.dim) + padded_dim(p.shape.value_dim)) : 0);
+  }
+  decode_memory(const P& p, T* memory) {
+    memory_arena<T> arena{memory};
+    const index rows = padded_rows(rows_of(p));
+    queries = arena.take(rows * padded_dim(p.shape.dim));
+    scores = arena.take(rows * key_block);
+    wide_keys = widens ? arena.take(key_block * padded_dim(p.shape.dim)) : nullptr;
+    wide_values = widens ? arena.take(key_block * padded_dim(p.shape.value_dim)) : nullptr;
+  }
+};
+
+/// The lanes of packets, one packet after another.
+template <class V, class Packet>
+TENSORNORM_INLINE V join_packets(const Packet* packets) {
+  if constexpr (V::size == Packet::size) {
+    return V{packets[0].v};
+  } else {
+    using half = vec<typename V::isa, typename V::scalar, V::size / 2>;
+    const half low = join_packets<half>(packets);
+    const half high = join_packets<half>(packets + half::size / Packet::size);
+    return V{join(low, high).v};
+  }
+}
+
+/// One chunk of keys of one key head.
+template <class Isa, class P>
+struct decode_chunk {
+  using T = typename P::compute;
+  using S = typename P::data_type;
+  using V = native_vec<Isa, T>;
+  using one = vec<Isa, T, 1>;
+
+  const P& p;
+  const decode_memory<P>& memory;
+  const chunk_states<P>& states;
+  index head;  // key head, counted through the batch
+  index chunk;
+
+  index batch() const { return head / p.shape.key_heads; }
+  index rows() const { return states.rows; }
+  index dim_step() const { return padded_dim(p.shape.dim); }
+  query_block at(index in_group) const {
+    return {batch(),
+            head % p.shape.key_heads * p.shape.group() + in_group,
+            0,
+            p.shape.queries,
+            p.shape.queries,
+            p.keys(batch())};
+  }
+
+  TENSORNORM_INLINE void run() const {
+    for (index row = 0; row < rows(); ++row) {
+      one::splat(absent<T>).store(states.softmax(head, chunk, row));
+      one::splat(0).store(states.softmax(head, chunk, row) + 1);
+      for (index d = 0; d < p.shape.value_dim; ++d) states.values(head, chunk, row)[d] = 0;
+    }
+    key_range range{p.shape.keys, 0};
+    for (index g = 0; g < p.shape.group(); ++g) {
+      const key_range visible = p.modifiers.visible(at(g));
+      range = {visible.first < range.first ? visible.first : range.first,
+               visible.last > range.last ? visible.last : range.last};
+    }
+    range = intersection(range, {chunk * key_chunk, (chunk + 1) * key_chunk});
+    range.last = range.last < p.keys(batch()) ? range.last : p.keys(batch());
+    if (range.first >= range.last) return;
+    read_queries();
+    for (index j = range.first - range.first % key_block; j < range.last; j += key_block)
+      see({j < range.first ? range.first - range.first % partial_sums : j,
+           j + key_block < range.last ? j + key_block : range.last});
+  }
+
+ private:
+  TENSORNORM_INLINE void read_queries() const {
+    const index dim = p.shape.dim;
+    for (index row = 0; row < padded_rows(rows()); ++row) {
+      T* const to = memory.queries + row * dim_step();
+      if (row < rows()) {
+        const auto q = head_of(p.q, p.q_strides, batch(), at(row / p.shape.queries).head);
+        const S* const from = q.data + row % p.shape.queries * q.token_step;
+        for (index d = 0; d < dim; ++d) to[d] = widen<T>(from[d * q.dim_step]);
+      }
+      for (index d = row < rows() ? dim : 0; d < dim_step(); ++d) to[d] = 0;
+    }
+  }
+
+  /// Adds a part of a block of keys to the states.
+  TENSORNORM_INLINE void see(const key_range& keys) const {
+    const auto k = head_of(p.k, p.k_strides, batch(), head % p.shape.key_heads);
+    const auto v = head_of(p.v, p.v_strides, batch(), head % p.shape.key_heads);
+    const index count = keys.last - keys.first;
+    const S* const first_key = k.data + keys.first * k.token_step;
+    const S* const first_value = v.data + keys.first * v.token_step;
+    if constexpr (decode_memory<P>::widens) {
+      pack_rows<Isa>(head_view<const S>{first_key, k.token_step, 1}, count, p.shape.dim, memory.wide_keys);
+      pack_rows<Isa>(head_view<const S>{first_value, v.token_step, 1}, count, p.shape.value_dim,
+                     memory.wide_values);
+      see_wide(keys, {memory.wide_keys, p.shape.dim, 1}, {memory.wide_values, p.shape.value_dim, 1});
+    } else {
+      see_wide(keys, {first_key, k.token_step, 1}, {first_value, v.token_step, 1});
+    }
+  }
+
+  TENSORNORM_INLINE void see_wide(const key_range& keys, const head_view<const T>& k,
+                                  const head_view<const T>& v) const {
+    const index count = keys.last - keys.first;
+    for (index row = 0; row < padded_rows(rows()); row += decode_rows)
+      for (index j = 0; j < count; j += V::size) {
+        if (rows() == 1)
+          score<1>(k, v, count, row, j);
+        else
+          score<decode_rows>(k, v, count, row, j);
+      }
+    bool needed = false;
+    for (index g = 0; g < p.shape.group(); ++g) {
+      const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
+                               keys};
+      if (!p.modifiers.needed(tile)) continue;
+      modify<Isa>(p.modifiers, tile, static_cast<T>(p.scale()));
+      needed = true;
+    }
+    const bool mark =
+        needed && !all_finite<V>(broadcast_matrix<T>{v.data, 1, v.token_step}, p.shape.value_dim, count);
+    for (index row = 0; row < rows(); ++row) {
+      const T factor = weigh(memory.scores + row * key_block, count, states.softmax(head, chunk, row), mark);
+      add_values(memory.scores + row * key_block, v, count, factor, states.values(head, chunk, row), mark);
+    }
+  }
+
+  /// Asks for the line of each of these keys that is a block ahead, and for that of its value, which is
+  /// needed when the scores of the block are done.
+  TENSORNORM_INLINE void fetch_ahead(const T* key, index key_step, const T* value, index value_step) const {
+    TENSORNORM_UNROLL
+    for (int n = 0; n < V::size; ++n) {
+      prefetch<cache_level::second>(key + (key_block + n) * key_step);
+      prefetch<cache_level::second>(value + n * value_step);
+    }
+  }
+
+  /// Scores of Rows rows and of `count` keys, at most a vector of them, beginning with key j of the block.
+  template <int Rows>
+  TENSORNORM_INLINE void score(const head_view<const T>& k, const head_view<const T>& v, index count,
+                               index row, index j) const {
+    using packet = kernel::packet<Isa, T>;
+    constexpr index line = 64 / static_cast<index>(sizeof(T));
+    const T* keys[static_cast<std::size_t>(V::size)];
+    for (int n = 0; n < V::size; ++n)
+      keys[n] = k.data + (j + (n < count - j ? n : count - j - 1)) * k.token_step;
+    V all[Rows];
+    V sum[chains][Rows];
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) all[r] = V::splat(0);
+    for (index d = 0; d < p.shape.dim; d += depth_block) {
+      const index last = d + depth_block < p.shape.dim ? d + depth_block : p.shape.dim;
+      TENSORNORM_UNROLL
+      for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) sum[n][r] = V::splat(0);
+      index e = d;
+      for (; e + packet::size <= last; e += packet::size) {
+        if (row == 0 && e % line == 0)
+          fetch_ahead(k.data + j * k.token_step + e, k.token_step,
+                      v.data + j * v.token_step + (e < p.shape.value_dim ? e : 0), v.token_step);
+        add_dims_of_keys<Rows>(
+            row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
+      }
+      if (e < last)
+        add_dims_of_keys<Rows>(
+            row, e,
+            [&](int n) TENSORNORM_INLINE_LAMBDA {
+              return load_first<packet>(keys[n] + e, static_cast<int>(last - e));
+            },
+            sum);
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) all[r] = all[r] + (sum[0][r] + sum[1][r]);
+    }
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) all[r].store(memory.scores + (row + r) * key_block + j);
+  }
+
+  /// Adds the products of a packet of dims, which begin at e, to the sums of a vector of keys: load(n) reads
+  /// those of key n, and transposition makes lanes of keys of them.
+  template <int Rows, class Load>
+  TENSORNORM_INLINE void add_dims_of_keys(index row, index e, const Load& load,
+                                          V (&sum)[chains][Rows]) const {
+    using packet = kernel::packet<Isa, T>;
+    constexpr int parts = V::size / packet::size;
+    packet turned[static_cast<std::size_t>(packet::size)][static_cast<std::size_t>(parts)];
+    TENSORNORM_UNROLL
+    for (int n = 0; n < parts; ++n) {
+      packet block[static_cast<std::size_t>(packet::size)];
+      TENSORNORM_UNROLL
+      for (int i = 0; i < packet::size; ++i) block[i] = load(n * packet::size + i);
+      transpose(block);
+      TENSORNORM_UNROLL
+      for (int i = 0; i < packet::size; ++i) turned[i][n] = block[i];
+    }
+    TENSORNORM_UNROLL
+    for (int i = 0; i < packet::size; ++i) {
+      const V lanes = join_packets<V>(turned[i]);
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r)
+        sum[i % chains][r] =
+            fma(V::splat(memory.queries[(row + r) * dim_step() + e + i]), lanes, sum[i % chains][r]);
+    }
+  }
+
+  /// Scores of a row become weights. Returns the factor for what was summed before.
+  TENSORNORM_INLINE T weigh(T* score, index count, T* state, bool mark) const {
+    using packet = kernel::packet<Isa, T>;
+    keep_lanes<V>(score, ceil_div(count, V::size) * V::size, 0, count);
+    V top = V::splat(absent<T>);
+    for (index j = 0; j < count; j += V::size) top = larger(top, V::load(score + j));
+    one block_top = one::splat(absent<T>);
+    for (int lane = 0; lane < V::size; ++lane) block_top = larger(block_top, one::splat(top[lane]));
+
+    const T scale = p.exponent_scale();
+    softmax_sum<one> sum{{one::splat(state[0]), one::splat(state[1])}};
+    const one factor = sum.raise(times(block_top, one::splat(scale)));
+    const V shift = V::splat((one::splat(0) - finite_top(sum.state[0]))[0]);
+    constexpr int packets = partial_sums / packet::size;
+    packet part[static_cast<std::size_t>(packets)];
+    for (int n = 0; n < packets; ++n) part[n] = packet::splat(0);
+    const V c = V::splat(scale);
+    for (index j = 0; j < count; j += V::size) {
+      const V s = V::load(score + j);
+      const V weight = exp2(fma(s, c, shift));
+      weight.store(score + j);
+      TENSORNORM_UNROLL
+      for (int n = 0; n < V::size / packet::size; ++n)
+        part[n % packets] = part[n % packets] + packet::load(score + j + n * packet::size);
+      if (mark)
+        select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight)
+            .store(score + j);
+    }
+    // (0 + 2) + (1 + 3)
+    T partial[partial_sums];
+    for (int n = 0; n < packets; ++n) part[n].store(partial + n * packet::size);
+    sum.state[1] = sum.state[1] + one::splat((partial[0] + partial[2]) + (partial[1] + partial[3]));
+    sum.state[0].store(state);
+    sum.state[1].store(state + 1);
+    return factor[0];
+  }
+
+  /// values = values * factor + Σ weight · value
+  TENSORNORM_INLINE void add_values(const T* weights, const head_view<const T>& v, index count, T factor,
+                                    T* values, bool mark) const {
+    constexpr int wide = 4;
+    const index dim = p.shape.value_dim;
+    index d = 0;
+    for (; d + wide * V::size <= dim; d += wide * V::size)
+      add_dims<V, wide>(weights, v.data + d, v.token_step, count, factor, values + d, mark);
+    for (; d + V::size <= dim; d += V::size)
+      add_dims<V, 1>(weights, v.data + d, v.token_step, count, factor, values + d, mark);
+    for (; d < dim; ++d) add_dims<one, 1>(weights, v.data + d, v.token_step, count, factor, values + d, mark);
+  }
+
+  template <class L, int Vectors>
+  TENSORNORM_INLINE void add_dims(const T* weights, const T* v, index token_step, index count, T factor,
+                                  T* values, bool mark) const {
+    L sum[chains][Vectors];
+    TENSORNORM_UNROLL
+    for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
+    for (int i = 0; i < Vectors; ++i) sum[n][i] = L::splat(0);
+    const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
+      if (mark && weights[j] < 0) return;
+      const L weight = L::splat(weights[j]);
+      TENSORNORM_UNROLL
+      for (int i = 0; i < Vectors; ++i)
+        sum[n][i] = fma(weight, L::load(v + j * token_step + i * L::size), sum[n][i]);
+    };
+    index j = 0;
+    for (; j + chains <= count; j += chains) {
+      add(0, j);
+      add(1, j + 1);
+    }
+    if (j < count) add(0, j);
+    TENSORNORM_UNROLL
+    for (int i = 0; i < Vectors; ++i) {
+      T* const place = values + i * L::size;
+      fma(L::load(place), L::splat(factor), sum[0][i] + sum[1][i]).store(place);
+    }
+  }
+};
+
+/// Units are chunks of keys of a key head, head after head.
+struct decode_attention {
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
+                                    typename P::compute* const& memory, typename P::compute* const& shared) {
+    const decode_memory<P> m(p, memory);
+    const chunk_states<P> states(p, shared);
+    for (index unit = first; unit < last; ++unit)
+      decode_chunk<Isa, P>{p, m, states, unit / states.chunks, unit % states.chunks}.run();
+  }
+};
+
+/// Merges the chunks as the tree of fused_attention does, and writes the results. Units are key heads.
+struct decode_merge {
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
+                                    typename P::compute* const& shared) {
+    const chunk_states<P> states(p, shared);
+    for (index head = first; head < last; ++head)
+      for (index row = 0; row < states.rows; ++row) {
+        for (index step = 1; step < states.chunks; step *= 2)
+          for (index c = 0; c + step < states.chunks; c += 2 * step)
+            merge<Isa>(p, states, head, row, c, c + step);
+        write<Isa>(p, states, head, row);
+      }
+  }
+
+ private:
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void merge(const P& p, const chunk_states<P>& states, index head, index row,
+                                      index to, index from) {
+    using T = typename P::compute;
+    using one = vec<Isa, T, 1>;
+    T* const mine = states.softmax(head, to, row);
+    const T* const other = states.softmax(head, from, row);
+    softmax_sum<one> sum{{one::splat(mine[0]), one::splat(mine[1])}};
+    const auto f = sum.merge_with_factors({{one::splat(other[0]), one::splat(other[1])}});
+    sum.state[0].store(mine);
+    sum.state[1].store(mine + 1);
+    T* const values = states.values(head, to, row);
+    const T* const others = states.values(head, from, row);
+    for (index d = 0; d < p.shape.value_dim; ++d)
+      fma(one::splat(others[d]), f.others, times(one::splat(values[d]), f.mine)).store(values + d);
+  }
+
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void write(const P& p, const chunk_states<P>& states, index head, index row) {
+    using T = typename P::compute;
+    using S = typename P::data_type;
+    using one = vec<Isa, T, 1>;
+    const T* const state = states.softmax(head, 0, row);
+    const index batch = head / p.shape.key_heads;
+    const index query_head = head % p.shape.key_heads * p.shape.group() + row / p.shape.queries;
+    const index query = row % p.shape.queries;
+    softmax_sum<one> sum{{one::splat(state[0]), one::splat(state[1])}};
+    const one factor = close_softmax(p, query_head, sum);
+    const auto o = head_of(p.o, p.o_strides, batch, query_head);
+    for (index d = 0; d < p.shape.value_dim; ++d)
+      o.data[query * o.token_step + d * o.dim_step] =
+          narrow<S>(fma(one::splat(states.values(head, 0, row)[d]), factor, one::splat(0))[0]);
+    if (!p.lse) return;
+    const auto lse = head_of(p.lse, p.lse_strides, batch, query_head);
+    lse.data[query * lse.token_step] = natural_lse(sum.state[0][0], sum.state[1][0]);
+  }
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
