@@ -8,3 +8,4 @@
 #include "eigen/layer_norm.hpp"
 #include "eigen/rms_norm.hpp"
 #include "eigen/simple_norm.hpp"
+#include "nn/attention2d.hpp"

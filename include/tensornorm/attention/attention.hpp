@@ -2,6 +2,7 @@
 #pragma once
 
 #include "decode.hpp"
+#include "decode_merge.hpp"
 #include "fused.hpp"
 #include "unfused.hpp"
 
@@ -9,14 +10,6 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 /// Two ways to the same result.
 enum class attention_path { fused, unfused };
-
-/// Queries that a kernel takes side by side at this level.
-template <class T>
-index query_lanes_at(isa_level level) {
-  return level == isa_level::avx512 ? query_lanes<avx512, T>
-         : level == isa_level::avx2 ? query_lanes<avx2, T>
-                                    : query_lanes<baseline, T>;
-}
 
 /// How a kernel splits its work. Any split gives the same bits.
 struct attention_work {

@@ -3,95 +3,12 @@
 // sums. Every sum has the order that fused_attention gives it, and every query the same bits.
 #pragma once
 
-#include "operands.hpp"
-#include "result.hpp"
+#include "decode_memory.hpp"
+#include "weights.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
-
-/// Up to this many queries a head are too few to lie side by side.
-inline constexpr index decode_queries = 8;
-
-/// Rows of queries that meet a tile of keys at a time.
-inline constexpr int decode_rows = 4;
-
-/// Keys and values whose dims lie side by side can be read so.
-template <class P>
-bool decodes(const P& p) {
-  return p.shape.queries <= decode_queries && p.k_strides.dim == 1 && p.v_strides.dim == 1 &&
-         p.shape.keys > 0;
-}
-
-/// The rows of one key head: all queries of all heads that share it.
-template <class P>
-index rows_of(const P& p) {
-  return p.shape.group() * p.shape.queries;
-}
-constexpr index padded_rows(index rows) { return rows == 1 ? 1 : ceil_div(rows, decode_rows) * decode_rows; }
-constexpr index padded_dim(index dim) { return ceil_div(dim, 64) * 64; }
-
-/// What one chunk of keys says to each row: largest, sum, and values, one chunk after another.
-template <class P>
-struct chunk_states {
-  using T = typename P::compute;
-
-  T* memory;
-  index rows;
-  index chunks;
-  index step;
-
-  chunk_states(const P& p, T* at)
-      : memory(at),
-        rows(rows_of(p)),
-        chunks(ceil_div(p.shape.keys, key_chunk)),
-        step(padded_dim(p.shape.value_dim) + 64) {}
-  index size(const heads_shape& s) const { return s.batch * s.key_heads * chunks * rows * step; }
-
-  T* softmax(index head, index chunk, index row) const {
-    return memory + ((head * chunks + chunk) * rows + row) * step;
-  }
-  T* values(index head, index chunk, index row) const { return softmax(head, chunk, row) + 64; }
-};
-
-/// Memory for one thread.
-template <class P>
-struct decode_memory {
-  using T = typename P::compute;
-  static constexpr bool widens = key_operands<P>::widens;
-
-  T* queries;      // rows x dim, with zeros up to whole packets
-  T* scores;       // rows x key_block
-  T* wide_keys;    // key_block x dim
-  T* wide_values;  // key_block x value_dim
-
-  static index size(const P& p) {
-    const index rows = padded_rows(rows_of(p));
-    return rows * padded_dim(p.shape.dim) + rows * key_block +
-           (widens ? key_block * (padded_dim(p.shape.dim) + padded_dim(p.shape.value_dim)) : 0);
-  }
-  decode_memory(const P& p, T* memory) {
-    memory_arena<T> arena{memory};
-    const index rows = padded_rows(rows_of(p));
-    queries = arena.take(rows * padded_dim(p.shape.dim));
-    scores = arena.take(rows * key_block);
-    wide_keys = widens ? arena.take(key_block * padded_dim(p.shape.dim)) : nullptr;
-    wide_values = widens ? arena.take(key_block * padded_dim(p.shape.value_dim)) : nullptr;
-  }
-};
-
-/// The lanes of packets, one packet after another.
-template <class V, class Packet>
-TENSORNORM_INLINE V join_packets(const Packet* packets) {
-  if constexpr (V::size == Packet::size) {
-    return V{packets[0].v};
-  } else {
-    using half = vec<typename V::isa, typename V::scalar, V::size / 2>;
-    const half low = join_packets<half>(packets);
-    const half high = join_packets<half>(packets + half::size / Packet::size);
-    return V{join(low, high).v};
-  }
-}
 
 /// One chunk of keys of one key head.
 template <class Isa, class P>
@@ -361,60 +278,6 @@ struct decode_attention {
     const chunk_states<P> states(p, shared);
     for (index unit = first; unit < last; ++unit)
       decode_chunk<Isa, P>{p, m, states, unit / states.chunks, unit % states.chunks}.run();
-  }
-};
-
-/// Merges the chunks as the tree of fused_attention does, and writes the results. Units are key heads.
-struct decode_merge {
-  template <class Isa, class P>
-  static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
-                                    typename P::compute* const& shared) {
-    const chunk_states<P> states(p, shared);
-    for (index head = first; head < last; ++head)
-      for (index row = 0; row < states.rows; ++row) {
-        for (index step = 1; step < states.chunks; step *= 2)
-          for (index c = 0; c + step < states.chunks; c += 2 * step)
-            merge<Isa>(p, states, head, row, c, c + step);
-        write<Isa>(p, states, head, row);
-      }
-  }
-
- private:
-  template <class Isa, class P>
-  static TENSORNORM_INLINE void merge(const P& p, const chunk_states<P>& states, index head, index row,
-                                      index to, index from) {
-    using T = typename P::compute;
-    using one = vec<Isa, T, 1>;
-    T* const mine = states.softmax(head, to, row);
-    const T* const other = states.softmax(head, from, row);
-    softmax_sum<one> sum{{one::splat(mine[0]), one::splat(mine[1])}};
-    const auto f = sum.merge_with_factors({{one::splat(other[0]), one::splat(other[1])}});
-    sum.state[0].store(mine);
-    sum.state[1].store(mine + 1);
-    T* const values = states.values(head, to, row);
-    const T* const others = states.values(head, from, row);
-    for (index d = 0; d < p.shape.value_dim; ++d)
-      fma(one::splat(others[d]), f.others, times(one::splat(values[d]), f.mine)).store(values + d);
-  }
-
-  template <class Isa, class P>
-  static TENSORNORM_INLINE void write(const P& p, const chunk_states<P>& states, index head, index row) {
-    using T = typename P::compute;
-    using S = typename P::data_type;
-    using one = vec<Isa, T, 1>;
-    const T* const state = states.softmax(head, 0, row);
-    const index batch = head / p.shape.key_heads;
-    const index query_head = head % p.shape.key_heads * p.shape.group() + row / p.shape.queries;
-    const index query = row % p.shape.queries;
-    softmax_sum<one> sum{{one::splat(state[0]), one::splat(state[1])}};
-    const one factor = close_softmax(p, query_head, sum);
-    const auto o = head_of(p.o, p.o_strides, batch, query_head);
-    for (index d = 0; d < p.shape.value_dim; ++d)
-      o.data[query * o.token_step + d * o.dim_step] =
-          narrow<S>(fma(one::splat(states.values(head, 0, row)[d]), factor, one::splat(0))[0]);
-    if (!p.lse) return;
-    const auto lse = head_of(p.lse, p.lse_strides, batch, query_head);
-    lse.data[query * lse.token_step] = natural_lse(sum.state[0][0], sum.state[1][0]);
   }
 };
 

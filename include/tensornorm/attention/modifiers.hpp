@@ -110,7 +110,9 @@ struct bias_scores {
       T line[static_cast<std::size_t>(key_block)] = {};
       for (index lane = 0; lane < lanes; ++lane) line[lane] = widen<T>(from[lane * step]);
       update_line<V>(t.line(n), lanes, [&](index lane, const V& s) TENSORNORM_INLINE_LAMBDA {
-        return s + V::load(line + lane);
+        const V b = V::load(line + lane);
+        // What is not there stays so, even if its score is NaN.
+        return select(b < V::splat(std::numeric_limits<T>::lowest()), b, s + b);
       });
     }
   }

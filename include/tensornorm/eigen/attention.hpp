@@ -6,10 +6,6 @@
 namespace tensornorm::inline TENSORNORM_ABI {
 namespace detail {
 
-template <class M>
-concept attention_modifier = requires(attention_plan<float>& plan, const M& m) {
-  read_modifier(plan, m);
-};
 
 template <class Wanted, class... M>
 constexpr bool says = (std::is_same_v<Wanted, M> || ...);

@@ -123,4 +123,38 @@ using kernel::key_range;
 using kernel::query_block;
 using kernel::score_place;
 
+namespace detail {
+
+template <class M>
+constexpr bool is_modifier = requires {
+  M::stage;
+};
+template <>
+inline constexpr bool is_modifier<causal_t> = true;
+template <>
+inline constexpr bool is_modifier<window_t> = true;
+template <class M>
+constexpr bool is_modifier<keep_mask_t<M>> = true;
+template <class B>
+constexpr bool is_modifier<score_bias_t<B>> = true;
+template <>
+inline constexpr bool is_modifier<softcap_t> = true;
+template <class S>
+constexpr bool is_modifier<alibi_t<S>> = true;
+template <class S>
+constexpr bool is_modifier<sinks_t<S>> = true;
+template <class L>
+constexpr bool is_modifier<key_lengths_t<L>> = true;
+template <class L>
+constexpr bool is_modifier<save_lse_t<L>> = true;
+template <>
+inline constexpr bool is_modifier<tokens_first_t> = true;
+template <>
+inline constexpr bool is_modifier<use_workspace_t> = true;
+
+/// What may follow q, k and v.
+template <class M>
+concept attention_modifier = is_modifier<M>;
+
+}  // namespace detail
 }  // namespace tensornorm::inline TENSORNORM_ABI

@@ -29,8 +29,6 @@ inline constexpr index block_length = 32 * lane_count;
 /// cache between the passes over them; chunks merge pairwise too.
 inline constexpr index chunk_length = 32 * block_length;
 
-constexpr index ceil_div(index a, index b) { return (a + b - 1) / b; }
-
 /// Merges leaf(0), leaf(1), ... leaf(count - 1) as a balanced tree, neighbours first. The shape of
 /// the tree depends on count alone. State needs merge(); at least one
 /// leaf, at most 2^Depth - 1 leaves.

@@ -9,6 +9,8 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 using index = std::ptrdiff_t;
 
+constexpr index ceil_div(index a, index b) { return (a + b - 1) / b; }
+
 /// How many rows there are and how long they are. Row (o, j) has o < outer and j < inner, and the
 /// number o * inner + j. Its elements are numbered i = block * run + k, k < run.
 struct rows_shape {

@@ -1,0 +1,95 @@
+// When a few queries attend to many keys, and the memory in which they do.
+#pragma once
+
+#include "operands.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// Up to this many queries a head are too few to lie side by side.
+inline constexpr index decode_queries = 8;
+
+/// Rows of queries that meet a tile of keys at a time.
+inline constexpr int decode_rows = 4;
+
+/// Keys and values whose dims lie side by side can be read so.
+template <class P>
+bool decodes(const P& p) {
+  return p.shape.queries <= decode_queries && p.k_strides.dim == 1 && p.v_strides.dim == 1 &&
+         p.shape.keys > 0;
+}
+
+/// The rows of one key head: all queries of all heads that share it.
+template <class P>
+index rows_of(const P& p) {
+  return p.shape.group() * p.shape.queries;
+}
+constexpr index padded_rows(index rows) { return rows == 1 ? 1 : ceil_div(rows, decode_rows) * decode_rows; }
+constexpr index padded_dim(index dim) { return ceil_div(dim, 64) * 64; }
+
+/// What one chunk of keys says to each row: largest, sum, and values, one chunk after another.
+template <class P>
+struct chunk_states {
+  using T = typename P::compute;
+
+  T* memory;
+  index rows;
+  index chunks;
+  index step;
+
+  chunk_states(const P& p, T* at)
+      : memory(at),
+        rows(rows_of(p)),
+        chunks(ceil_div(p.shape.keys, key_chunk)),
+        step(padded_dim(p.shape.value_dim) + 64) {}
+  index size(const heads_shape& s) const { return s.batch * s.key_heads * chunks * rows * step; }
+
+  T* softmax(index head, index chunk, index row) const {
+    return memory + ((head * chunks + chunk) * rows + row) * step;
+  }
+  T* values(index head, index chunk, index row) const { return softmax(head, chunk, row) + 64; }
+};
+
+/// Memory for one thread.
+template <class P>
+struct decode_memory {
+  using T = typename P::compute;
+  static constexpr bool widens = key_operands<P>::widens;
+
+  T* queries;      // rows x dim, with zeros up to whole packets
+  T* scores;       // rows x key_block
+  T* wide_keys;    // key_block x dim
+  T* wide_values;  // key_block x value_dim
+
+  static index size(const P& p) {
+    const index rows = padded_rows(rows_of(p));
+    return rows * padded_dim(p.shape.dim) + rows * key_block +
+           (widens ? key_block * (padded_dim(p.shape.dim) + padded_dim(p.shape.value_dim)) : 0);
+  }
+  decode_memory(const P& p, T* memory) {
+    memory_arena<T> arena{memory};
+    const index rows = padded_rows(rows_of(p));
+    queries = arena.take(rows * padded_dim(p.shape.dim));
+    scores = arena.take(rows * key_block);
+    wide_keys = widens ? arena.take(key_block * padded_dim(p.shape.dim)) : nullptr;
+    wide_values = widens ? arena.take(key_block * padded_dim(p.shape.value_dim)) : nullptr;
+  }
+};
+
+/// The lanes of packets, one packet after another.
+template <class V, class Packet>
+TENSORNORM_INLINE V join_packets(const Packet* packets) {
+  if constexpr (V::size == Packet::size) {
+    return V{packets[0].v};
+  } else {
+    using half = vec<typename V::isa, typename V::scalar, V::size / 2>;
+    const half low = join_packets<half>(packets);
+    const half high = join_packets<half>(packets + half::size / Packet::size);
+    return V{join(low, high).v};
+  }
+}
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
