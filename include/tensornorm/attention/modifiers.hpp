@@ -77,14 +77,11 @@ struct score_table {
   index query_step;
   index key_step;
 
+  /// That of a query of a tile and its first key.
   template <class T>
-  TENSORNORM_INLINE const S* line(const score_tile<T>& t, index n) const {
-    const score_place p = t.place(n, 0);
-    return data + p.batch * batch_step + p.head * head_step + p.query * query_step + p.key * key_step;
-  }
-  template <class T>
-  TENSORNORM_INLINE index lane_step(const score_tile<T>& t) const {
-    return t.queries_side_by_side ? query_step : key_step;
+  const S* row(const score_tile<T>& t, index query) const {
+    return data + t.at.batch * batch_step + t.at.head * head_step + (t.at.first + query) * query_step +
+           t.keys.first * key_step;
   }
 };
 
@@ -102,19 +99,20 @@ struct bias_scores {
   }
   template <class Isa, class T>
   TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
-    using V = native_vec<Isa, T>;
-    const index step = bias.lane_step(t);
-    const index lanes = t.lane_count();
-    for (index n = 0; n < t.line_count(); ++n) {
-      const S* const from = bias.line(t, n);
-      T line[static_cast<std::size_t>(key_block)] = {};
-      for (index lane = 0; lane < lanes; ++lane) line[lane] = widen<T>(from[lane * step]);
-      update_line<V>(t.line(n), lanes, [&](index lane, const V& s) TENSORNORM_INLINE_LAMBDA {
-        const V b = V::load(line + lane);
-        // What is not there stays so, even if its score is NaN.
-        return select(b < V::splat(std::numeric_limits<T>::lowest()), b, s + b);
-      });
-    }
+    update_by_query<Isa>(
+        t,
+        [&](index query, index first, index count, T* to) TENSORNORM_INLINE_LAMBDA {
+          const S* const from = bias.row(t, query) + first * bias.key_step;
+          if (bias.key_step == 1)
+            for (index j = 0; j < count; ++j) to[j] = widen<T>(from[j]);
+          else
+            for (index j = 0; j < count; ++j) to[j] = widen<T>(from[j * bias.key_step]);
+        },
+        [](const auto& s, const auto& b) TENSORNORM_INLINE_LAMBDA {
+          using V = std::remove_cvref_t<decltype(s)>;
+          // What is not there stays so, even if its score is NaN.
+          return select(b < V::splat(std::numeric_limits<T>::lowest()), b, s + b);
+        });
   }
 };
 
@@ -126,19 +124,34 @@ struct keep_scores {
 
   key_range visible(const query_block& b) const { return every_key(b); }
   template <class T>
-  bool needed(const score_tile<T>&) const {
-    return true;
+  bool needed(const score_tile<T>& t) const {
+    const index keys = t.keys.last - t.keys.first;
+    for (index query = 0; query < t.at.last - t.at.first; ++query) {
+      const bool* const from = keep.row(t, query);
+      bool all = true;
+      if (keep.key_step == 1)
+        for (index j = 0; j < keys; ++j) all = all & from[j];
+      else
+        for (index j = 0; j < keys; ++j) all = all & from[j * keep.key_step];
+      if (!all) return true;
+    }
+    return false;
   }
   template <class Isa, class T>
   TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
-    const index step = keep.lane_step(t);
-    const index lanes = t.lane_count();
-    for (index n = 0; n < t.line_count(); ++n) {
-      const bool* const from = keep.line(t, n);
-      T* const line = t.line(n);
-      for (index lane = 0; lane < lanes; ++lane)
-        if (!from[lane * step]) line[lane] = absent<T>;
-    }
+    update_by_query<Isa>(
+        t,
+        [&](index query, index first, index count, T* to) TENSORNORM_INLINE_LAMBDA {
+          const bool* const from = keep.row(t, query) + first * keep.key_step;
+          if (keep.key_step == 1)
+            for (index j = 0; j < count; ++j) to[j] = from[j] ? T{0} : absent<T>;
+          else
+            for (index j = 0; j < count; ++j) to[j] = from[j * keep.key_step] ? T{0} : absent<T>;
+        },
+        [](const auto& s, const auto& kept) TENSORNORM_INLINE_LAMBDA {
+          using V = std::remove_cvref_t<decltype(s)>;
+          return select(kept < V::splat(0), kept, s);
+        });
   }
 };
 
