@@ -9,7 +9,8 @@ import torch
 
 from header import Header, normal
 
-HEAD = """/// Attention as PyTorch computed it. What is null, 0 or -1 is not in force; the name says how queries
+HEAD = """\
+/// Attention as PyTorch computed it. What is null, 0 or -1 is not in force; the name says how queries
 /// and keys are aligned, if they are. score_peak is max|scale q k| over the visible keys, rounded down.
 struct attention_case {
   const char* name;

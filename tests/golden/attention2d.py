@@ -10,7 +10,8 @@ from torch import nn
 
 from header import Header, normal
 
-HEAD = """/// The block as PyTorch computed it. What is null is absent. y in a type T may be off by
+HEAD = """\
+/// The block as PyTorch computed it. What is null is absent. y in a type T may be off by
 /// error_bound * epsilon(T).
 struct attention2d_case {
   const char* name;

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from header import Header, normal
 
 SCALARS = {torch.float32: "float", torch.float16: "half", torch.bfloat16: "bfloat16"}
-HEAD = """/// A norm as PyTorch computed it. last_argument is the number of groups, or the correction.
+HEAD = """\
+/// A norm as PyTorch computed it. last_argument is the number of groups, or the correction.
 struct norm_case {
   const char* name;
   const char* function;
@@ -87,7 +88,8 @@ def add_cases_of(header, dtype, label):
         add(header, f"{label}_{kind}", "simple_norm", x, weight, none,
                    simple_norm(wide_x, wide_weight, eps), eps)
 
-    x, weight, bias = normal((2, 6, 7), 5, dtype, -1, 2), normal((6,), 6, dtype, 1, 0.5), normal((6,), 7, dtype)
+    x = normal((2, 6, 7), 5, dtype, -1, 2)
+    weight, bias = normal((6,), 6, dtype, 1, 0.5), normal((6,), 7, dtype)
     wide = (x.double(), weight.double(), bias.double())
     for groups in (1, 2, 3, 6):
         add(header, f"{label}_{groups}_groups", "group_norm", x, weight, bias,
