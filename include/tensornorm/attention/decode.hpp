@@ -207,8 +207,10 @@ struct decode_chunk {
       const V weight = exp2(fma(s, c, shift));
       weight.store(score + j);
       TENSORNORM_UNROLL
-      for (int n = 0; n < V::size / packet::size; ++n)
-        part[n % packets] = part[n % packets] + packet::load(score + j + n * packet::size);
+      for (int n = 0; n < V::size / packet::size; ++n) {
+        packet& sum_of_these = part[(j / packet::size + n) % packets];
+        sum_of_these = sum_of_these + packet::load(score + j + n * packet::size);
+      }
       if (mark)
         select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight)
             .store(score + j);
