@@ -36,14 +36,19 @@ struct attention_errors : testing::Test {
     EXPECT_EQ(lse(0, 0, 0), 42);
   }
 
-  /// Both functions throw this text after their name, whatever else the call says.
+  /// Both functions throw this text after their name, as soon as they are called: what is never assigned
+  /// needs no kernel, of which there would be one for each set of modifiers.
   template <class Q, class K, class V, class... Modifiers>
   void expect(const std::string& text, const Q& q_given, const K& k_given, const V& v_given,
               const Modifiers&... modifiers) {
-    EXPECT_THAT([&] { o = tn::attention(q_given, k_given, v_given, modifiers..., tn::save_lse(lse)); },
-                ThrowsMessage<std::invalid_argument>(StrEq("attention: " + text)));
     EXPECT_THAT(
-        [&] { o = tn::attention_unfused(q_given, k_given, v_given, modifiers..., tn::save_lse(lse)); },
+        [&] { static_cast<void>(tn::attention(q_given, k_given, v_given, modifiers..., tn::save_lse(lse))); },
+        ThrowsMessage<std::invalid_argument>(StrEq("attention: " + text)));
+    EXPECT_THAT(
+        [&] {
+          static_cast<void>(
+              tn::attention_unfused(q_given, k_given, v_given, modifiers..., tn::save_lse(lse)));
+        },
         ThrowsMessage<std::invalid_argument>(StrEq("attention_unfused: " + text)));
     expect_untouched();
   }

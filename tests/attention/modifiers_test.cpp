@@ -37,12 +37,14 @@ struct modifiers : testing::Test {
 };
 
 TEST_F(modifiers, softcap_bends_the_scaled_scores) {
-  for (const double cap : {0.5, 2.0, 50.0})
+  for (const double cap : {0.5, 2.0, 50.0}) {
+    SCOPED_TRACE(testing::Message() << "softcap " << cap);
     expect_the_formula([&](const attention_shape&) {
       list m;
       m.softcap = cap;
       return m;
     });
+  }
 }
 
 TEST_F(modifiers, causal_hides_the_keys_to_come) {
