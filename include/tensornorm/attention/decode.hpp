@@ -102,7 +102,7 @@ struct decode_chunk {
       const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
                                keys};
       if (!p.modifiers.needed(tile)) continue;
-      modify<Isa>(p.modifiers, tile, static_cast<T>(p.scale()));
+      p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
       needed = true;
     }
     const bool mark =

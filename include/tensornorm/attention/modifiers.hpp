@@ -210,60 +210,6 @@ struct own_scores {
   }
 };
 
-/// Modifiers that act one after another.
-template <class... M>
-struct modifier_chain {
-  static constexpr bool changes_scores = false;
-  key_range visible(const query_block& b) const { return every_key(b); }
-  template <class T>
-  bool needed(const score_tile<T>&) const {
-    return false;
-  }
-  template <class Isa, attention_stage, class T>
-  TENSORNORM_INLINE void apply_stage(const score_tile<T>&) const {}
-};
-
-template <class M, class... Rest>
-struct modifier_chain<M, Rest...> {
-  /// Something comes before the masks: scores then take their scale before it, and not inside softmax.
-  static constexpr bool changes_scores =
-      M::stage != attention_stage::mask || modifier_chain<Rest...>::changes_scores;
-
-  M first;
-  modifier_chain<Rest...> rest;
-
-  key_range visible(const query_block& b) const { return intersection(first.visible(b), rest.visible(b)); }
-
-  template <class T>
-  bool needed(const score_tile<T>& t) const {
-    return first.needed(t) || rest.needed(t);
-  }
-  template <class Isa, attention_stage Stage, class T>
-  TENSORNORM_INLINE void apply_stage(const score_tile<T>& t) const {
-    if constexpr (M::stage == Stage)
-      if (first.needed(t)) first.template apply<Isa>(t);
-    rest.template apply_stage<Isa, Stage>(t);
-  }
-};
-
-/// Every modifier of a chain in the fixed order. Raw scores are scaled first if something else than a mask
-/// follows.
-template <class Isa, class Chain, class T>
-TENSORNORM_INLINE void modify(const Chain& chain, const score_tile<T>& t, T scale) {
-  using V = native_vec<Isa, T>;
-  if constexpr (Chain::changes_scores) {
-    for (index n = 0; n < t.line_count(); ++n)
-      update_line<V>(t.line(n), t.lane_count(), [scale](index, const V& s) TENSORNORM_INLINE_LAMBDA {
-        return times(s, V::splat(scale));
-      });
-    chain.template apply_stage<Isa, attention_stage::softcap>(t);
-    chain.template apply_stage<Isa, attention_stage::bias>(t);
-    chain.template apply_stage<Isa, attention_stage::alibi>(t);
-    chain.template apply_stage<Isa, attention_stage::score>(t);
-  }
-  chain.template apply_stage<Isa, attention_stage::mask>(t);
-}
-
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
 
 TENSORNORM_VECTORS_END

@@ -48,7 +48,7 @@ struct attention_plan {
   template <class Chain>
   auto make_problem(const Chain& modifiers, const Scalar* q, const kernel::heads_strides& q_strides,
                     Scalar* o, const kernel::heads_strides& o_strides) const {
-    kernel::attention_problem<stored_t<Scalar>, Chain> p;
+    kernel::attention_problem<stored_t<Scalar>> p;
     p.shape = shape;
     p.q = stored_pointer(q);
     p.k = stored_pointer(k.data);
@@ -58,7 +58,7 @@ struct attention_plan {
     p.k_strides = heads_strides_of(k.stride);
     p.v_strides = heads_strides_of(v.stride);
     p.o_strides = o_strides;
-    p.modifiers = modifiers;
+    p.modifiers = kernel::modifier_view<accumulator>(modifiers);
     p.key_lengths = key_lengths;
     p.sinks = sinks;
     p.lse = lse;
