@@ -48,13 +48,16 @@ TYPED_TEST(attention2d, would_not_pass_with_another_scale_order_of_heads_or_with
     const auto distance = [&](mistake wrong) {
       return worst_of_bounds(y, reference_attention_2d(block, c, x, {}, wrong));
     };
-    if (c.options.heads * c.options.heads != channels && !one_position)
+    if (c.options.heads * c.options.heads != channels && !one_position) {
       EXPECT_GT(distance(mistake::scale_by_heads), 100) << c.name;
+    }
     if (c.options.heads > 1) {
       EXPECT_GT(distance(mistake::other_head_order), 100) << c.name;
       EXPECT_GT(distance(mistake::heads_one_after_another), 100) << c.name;
     }
-    if (c.options.bias) EXPECT_GT(distance(mistake::no_bias), 100) << c.name;
+    if (c.options.bias) {
+      EXPECT_GT(distance(mistake::no_bias), 100) << c.name;
+    }
   }
 }
 
