@@ -1,7 +1,9 @@
 // One attention over one set of tensors, as the kernels take it.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numbers>
 #include <type_traits>
 
@@ -17,6 +19,16 @@ inline constexpr index key_chunk = 1024;
 
 /// The scale of the scores: dim_head^-1/2, dim_head the head size of queries and keys. The only one there is.
 inline double attention_scale(index dim_head) { return 1 / std::sqrt(static_cast<double>(dim_head)); }
+
+/// How many keys each batch element has, as the caller keeps it: in one of two types, or not at all.
+struct length_list {
+  const index* wide = nullptr;
+  const std::int32_t* narrow = nullptr;
+
+  index at(index batch, index otherwise) const {
+    return wide ? wide[batch] : narrow ? index{narrow[batch]} : otherwise;
+  }
+};
 
 /// o = softmax(scale · q · kᵀ, modified) · v. T is the type of q, k, v and o. o may be q with the same
 /// strides; nothing else may overlap. Absent things are null.
@@ -36,8 +48,8 @@ struct attention_problem {
   heads_strides o_strides;
 
   modifier_view<compute> modifiers;
-  const index* key_lengths = nullptr;  // one for each batch element
-  const compute* sinks = nullptr;      // one for each head
+  length_list key_lengths;
+  const compute* sinks = nullptr;  // one for each head
   compute* lse = nullptr;
   heads_strides lse_strides;  // dim is not used
 
@@ -47,7 +59,7 @@ struct attention_problem {
     return static_cast<compute>((modifiers.changes_scores() ? 1.0 : scale()) * std::numbers::log2e);
   }
   index keys(index batch) const {
-    return key_lengths && key_lengths[batch] < shape.keys ? key_lengths[batch] : shape.keys;
+    return std::clamp(key_lengths.at(batch, shape.keys), index{0}, shape.keys);
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -39,7 +40,7 @@ struct attention_plan {
   extents others;  // memory of masks, biases, LSE, which o must not touch
   std::vector<std::shared_ptr<const void>> owners;
   kernel::heads_shape shape;
-  const index* key_lengths = nullptr;
+  kernel::length_list key_lengths;
   const accumulator* sinks = nullptr;
   accumulator* lse = nullptr;
   kernel::heads_strides lse_strides;
@@ -195,11 +196,15 @@ not_in_chain read_modifier(Plan& plan, const sinks_t<S>& m) {
 template <class Plan, class L>
 not_in_chain read_modifier(Plan& plan, const key_lengths_t<L>& m) {
   static_assert(std::is_integral_v<scalar_of<L>>, "key_lengths takes integers, one for each batch element");
-  plan.key_lengths = read_list<index>(plan, "key_lengths", "batch element", plan.shape.batch, m.lengths);
+  if constexpr (std::is_same_v<scalar_of<L>, std::int32_t>)
+    plan.key_lengths.narrow =
+        read_list<std::int32_t>(plan, "key_lengths", "batch element", plan.shape.batch, m.lengths);
+  else
+    plan.key_lengths.wide =
+        read_list<index>(plan, "key_lengths", "batch element", plan.shape.batch, m.lengths);
   for (index n = 0; n < plan.shape.batch; ++n)
-    if (plan.key_lengths[n] < 0 || plan.key_lengths[n] > plan.shape.keys)
-      fail(plan.function, "key_lengths[", n, "] is ", plan.key_lengths[n], ", expected 0 to ",
-           plan.shape.keys);
+    if (const index length = plan.key_lengths.at(n, 0); length < 0 || length > plan.shape.keys)
+      fail(plan.function, "key_lengths[", n, "] is ", length, ", expected 0 to ", plan.shape.keys);
   return {};
 }
 template <class Plan>
