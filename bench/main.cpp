@@ -5,7 +5,8 @@
 #include <string>
 #include <tensornorm/tensornorm.hpp>
 
-#include "references.hpp"
+#include "attention/references.hpp"
+#include "norm/references.hpp"
 
 namespace {
 
@@ -67,6 +68,11 @@ int main(int argc, char** argv) try {
   bench::add_norm<bench::simple_norm, scalar>(wanted);
   bench::add_norm<bench::layer_norm, scalar>(wanted);
   bench::add_copies<scalar>(wanted);
+  bench::add_attention<bench::fused, scalar>(wanted);
+  bench::add_attention<bench::unfused, scalar>(wanted);
+  bench::add_attention<bench::eigen, scalar>(wanted);
+  bench::add_attention_references<scalar>(wanted);
+  if constexpr (std::is_same_v<scalar, float>) bench::add_attention2d(wanted);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   if (matched > 0) return 0;

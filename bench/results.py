@@ -1,8 +1,9 @@
 """What the benchmark programs measured: reading, merging, medians and ratios.
 
-A benchmark is named  shape/scalar/layout/norm/contender  with /2_threads behind it where it ran on a pool
-of two.
-The references are  shape/scalar/layout/copy/memcpy  and  .../copy/non_temporal.
+A benchmark is named  shape/scalar/layout/work/contender  with /2_threads behind it where it ran on a pool
+of two. The work is a norm, or for attention which keys are seen: dense or causal.
+The references are named alike: copy/memcpy and copy/non_temporal for norms; peak/multiply_adds, and the
+variants of read/, for attention.
 """
 
 import json
@@ -15,6 +16,10 @@ TWO_THREADS = "/2_threads"
 PAST_CACHE = 96e6
 # Below this there is next to nothing to compute: a call is told in nanoseconds.
 TINY = 4096
+
+# The kinds of shapes and how their keys start; the first that fits.
+KINDS = {"block": "attention2d_", "decode": "attention_decode_", "grid": "attention_grid_",
+         "attention": "attention_", "norm": ""}
 
 
 def plain_name(name):
@@ -30,7 +35,8 @@ class Results:
         self.titles = {}  # by shape, in the order measured
         self.processor = {}  # by name, one for each repetition
         self.wall = {}
-        self.bytes = {}  # by name, read once and written once
+        # By quantity and name: bytes read once and written once, operations, memory beside the arguments.
+        self.amounts = {"bytes": {}, "flops": {}, "scratch": {}}
         for run in report["benchmarks"]:
             if run.get("run_type") == "aggregate":
                 continue
@@ -39,7 +45,9 @@ class Results:
             unit = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}[run["time_unit"]]
             self.processor.setdefault(name, []).append(run["cpu_time"] * unit)
             self.wall.setdefault(name, []).append(run["real_time"] * unit)
-            self.bytes[name] = run["bytes"]
+            for quantity, of_name in self.amounts.items():
+                if quantity in run:
+                    of_name[name] = run[quantity]
 
     def __contains__(self, name):
         return name in self.wall
@@ -47,11 +55,11 @@ class Results:
     def seconds(self, name):
         return statistics.median((self.wall if name.endswith(TWO_THREADS) else self.processor)[name])
 
-    def speed(self, name):
-        """GB/s."""
-        return self.bytes[name] / self.seconds(name) * 1e-9
+    def speed(self, name, quantity="bytes"):
+        """GB/s, or GFLOP/s."""
+        return self.amounts[quantity][name] / self.seconds(name) * 1e-9
 
-    def ratio(self, name, reference):
+    def ratio(self, name, reference, quantity="bytes"):
         """How fast `name` is in units of the speed of `reference`: the median over the repetitions, which
         were interleaved, so that a noisy moment meets both. None if one of them was not measured."""
         if name not in self or reference not in self:
@@ -59,7 +67,17 @@ class Results:
         threads = any(n.endswith(TWO_THREADS) for n in (name, reference))
         times = self.wall if threads else self.processor
         pairs = zip(times[name], times[reference])
-        return statistics.median(r / t for t, r in pairs) * self.bytes[name] / self.bytes[reference]
+        amount = self.amounts[quantity]
+        return statistics.median(r / t for t, r in pairs) * amount[name] / amount[reference]
+
+    def fastest(self, start):
+        """The fastest in GB/s of the benchmarks whose names begin so."""
+        return max((name for name in self.wall if name.startswith(start)), key=self.speed, default=None)
+
+    def keys(self, kind):
+        """The shapes of a kind, in the order measured."""
+        return [key for key in self.titles
+                if next(k for k, start in KINDS.items() if key.startswith(start)) == kind]
 
     def scalars(self, key):
         """The scalar types in which a shape was measured."""
@@ -70,12 +88,12 @@ class Results:
         return "channels" if f"{key}/{scalar}/channels/rms_norm/tensornorm" in self else "rows"
 
     def is_tiny(self, key, scalar):
-        return self.bytes[f"{key}/{scalar}/rows/copy/memcpy"] < TINY
+        return self.amounts["bytes"][f"{key}/{scalar}/rows/copy/memcpy"] < TINY
 
     def is_past_cache(self, key, scalar):
         """Whether the shape is compared with a copy past the cache."""
         copy = f"{key}/{scalar}/rows/copy/non_temporal"
-        return copy in self and self.bytes[copy] > PAST_CACHE
+        return copy in self and self.amounts["bytes"][copy] > PAST_CACHE
 
     def machine(self):
         """One line on where the numbers come from."""

@@ -61,7 +61,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description="Runs the benchmarks and sums them up.")
     parser.add_argument("programs", nargs="+", help="tensornorm_bench_float and its sisters")
     parser.add_argument("--sweep", choices=EFFORT, default="quick")
-    parser.add_argument("--out", default=".", help="folder for results.json, norms.svg and norms.png")
+    parser.add_argument("--out", default=".", help="folder for results.json and the pictures")
     parser.add_argument("--filter", default=".", help="regular expression for the names to run")
     parser.add_argument("--min-time", type=float, help="seconds for a repetition")
     parser.add_argument("--repetitions", type=int)

@@ -52,6 +52,41 @@ FRACTIONS = [
     ),
 ]
 
+# (what, benchmark, its reference, the least fraction), by GFLOP/s.
+# With causal the visible half is counted.
+ATTENTION = [
+    *(
+        (f"attention, {what}: of the multiply-add peak", f"{shape}/float/heads_first/{seen}/fused",
+         f"{shape}/float/heads_first/peak/multiply_adds", least)
+        for what, shape, seen, least in [
+            ("128 tokens, 12 heads of 64", "attention_1x12x128x64", "dense", 0.80),
+            ("512 tokens, 12 heads of 64", "attention_1x12x512x64", "dense", 0.82),
+            ("1024 tokens, 12 heads of 64", "attention_1x12x1024x64", "dense", 0.85),
+            ("2048 tokens, 12 heads of 64", "attention_1x12x2048x64", "dense", 0.85),
+            ("2048 tokens, 12 heads of 64, causal", "attention_1x12x2048x64", "causal", 0.75),
+            ("1024 tokens, 8 heads of 128", "attention_1x8x1024x128", "dense", 0.88),
+            ("2048 tokens, 8 heads of 128", "attention_1x8x2048x128", "dense", 0.88),
+        ]
+    ),
+    *(
+        (f"attention, two threads, {what}: of one", f"{shape}/float/heads_first/{seen}/fused/2_threads",
+         f"{shape}/float/heads_first/{seen}/fused", 1.85)
+        for what, shape, seen in [
+            ("1024 tokens, 12 heads of 64", "attention_1x12x1024x64", "dense"),
+            ("1024 tokens, 12 heads of 64, causal", "attention_1x12x1024x64", "causal"),
+        ]
+    ),
+    *(
+        (f"Attention2d {sizes}, its projections: of the multiply-add peak",
+         f"attention2d_{sizes}/float/images/block/projections",
+         f"attention2d_{sizes}/float/images/peak/multiply_adds", 0.75)
+        for sizes in ("8x512x14x14", "2x512x32x32")
+    ),
+]
+
+# (what, shape, the least fraction of reading the keys and values alone)
+DECODE = [("one query, 4096 keys, 32 heads of 128: of reading them", "attention_decode_1x32x4096x128", 0.95)]
+
 # (what, benchmark, the most nanoseconds)
 CALLS = [
     ("RMSNorm, one call of 1x16: the fixed cost", "one_call_1x16/float/rows/rms_norm/tensornorm", 100),
@@ -72,10 +107,20 @@ def slowest_rms_norm(data):
     return min((ratio, name) for ratio, name in found if ratio is not None) if found else None
 
 
+def fractions(data):
+    """(what, measured, the least) of every target that is a fraction; measured is None without a figure."""
+    for what, name, reference, least in FRACTIONS:
+        yield what, data.ratio(name, reference), least
+    for what, name, reference, least in ATTENTION:
+        yield what, data.ratio(name, reference, "flops"), least
+    for what, key, least in DECODE:
+        start = f"{key}/float/heads_first/"
+        yield what, data.ratio(f"{start}dense/fused", data.fastest(f"{start}read/")), least
+
+
 def print_targets(data):
     rows = []
-    for what, name, reference, least in FRACTIONS:
-        ratio = data.ratio(name, reference)
+    for what, ratio, least in fractions(data):
         if ratio is not None:
             rows.append((what, f">= {least:.2f}", f"{ratio:.2f}", verdict(ratio >= least)))
     worst = slowest_rms_norm(data)

@@ -1,155 +1,16 @@
 #!/usr/bin/env python3
-"""Writes golden.hpp: norms computed by PyTorch, for golden_test.cpp.
+"""Writes norms.hpp, attention.hpp and attention2d.hpp: values computed by PyTorch, for the tests here.
 
-    python3 tests/golden/make_golden.py > tests/golden/golden.hpp
+    python3 tests/golden/make_golden.py
 
-Needs torch (Debian: python3-torch). Values are computed by PyTorch in float64 on inputs that are
-float, half or bfloat16 numbers, so that they carry none of PyTorch's own rounding in float. The
-cases named before_weight are computed in the order of the LLaMA class, in the types it uses,
-
-    x = x.float(); x = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps); weight * x.to(dtype)
-
-and are to be met bit for bit. That is only fair where the formula decides the bits: data are
-chosen (by seed) such that every x * r lies farther from a boundary between two roundings than the
-error bound of a float norm.
+Needs torch (Debian: python3-torch).
 """
-import re
-import textwrap
+import pathlib
 
-import torch
-import torch.nn.functional as F
+import attention
+import attention2d
+import norms
 
-SCALARS = {torch.float32: "float", torch.float16: "half", torch.bfloat16: "bfloat16"}
-HEAD = """#pragma once
-
-#include <cstddef>
-#include <vector>
-
-namespace tensornorm_test {
-
-using golden_data = std::vector<double>;
-
-/// A norm as PyTorch computed it. last_argument is the number of groups, or the correction.
-struct golden_case {
-  const char* name;
-  const char* function;
-  const char* scalar;
-  double eps;
-  int last_argument;
-  std::vector<std::ptrdiff_t> size;
-  const golden_data &x, &weight, &bias, &y;
-};
-"""
-FLOAT_BOUND = 8 * torch.finfo(torch.float32).eps
-
-
-def normal(shape, seed, dtype, mean=0.0, deviation=1.0):
-    generator = torch.Generator().manual_seed(seed)
-    return (torch.randn(shape, generator=generator, dtype=torch.float64) * deviation + mean).to(dtype)
-
-
-def rms_norm(x, weight, eps):
-    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight
-
-
-def simple_norm(x, weight, eps):
-    return x * torch.rsqrt(torch.var(x, dim=-1, unbiased=True, keepdim=True) + eps) * weight
-
-
-def custom_norm(x, gamma, beta, eps):
-    """LayerNorm over axis 1 with the unbiased variance."""
-    shape = [1, -1] + [1] * (x.dim() - 2)
-    centred = x - x.mean(dim=1, keepdim=True)
-    deviation = torch.sqrt(x.var(dim=1, unbiased=True, keepdim=True) + eps)
-    return gamma.view(shape) * centred / deviation + beta.view(shape)
-
-
-def llama_norm(x, weight, eps):
-    wide = x.float()
-    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
-    return weight * wide.to(x.dtype)
-
-
-def is_decided_by_the_formula(x, eps):
-    """Whether no x * r is so near a rounding boundary that an error in float could cross it."""
-    exact = rms_norm(x.double(), 1, eps)
-    bound = FLOAT_BOUND * exact.abs().amax(-1, keepdim=True).clamp(min=1)
-    return torch.equal((exact - bound).to(x.dtype), (exact + bound).to(x.dtype))
-
-
-def decided_data(shape, dtype, eps):
-    seed = next(s for s in range(100000) if is_decided_by_the_formula(normal(shape, s, dtype, 0.25, 2), eps))
-    return normal(shape, seed, dtype, 0.25, 2)
-
-
-def numbers(tensor):
-    """Hexadecimal, without trailing zeros: exact, and valid C++."""
-    return ", ".join(re.sub(r"\.?0*p", "p", float(value).hex()) for value in tensor.flatten().double())
-
-
-class Header:
-    """Collects cases; data that several cases share are written once."""
-
-    def __init__(self):
-        self.data = {"{}": "nothing"}
-        self.cases = []
-
-    def name_of(self, tensor):
-        return self.data.setdefault("{" + numbers(tensor) + "}", f"data_{len(self.data)}")
-
-    def add(self, name, function, x, weight, bias, y, eps, last_argument=0):
-        sizes = ", ".join(str(n) for n in x.shape)
-        data = ", ".join(self.name_of(tensor) for tensor in (x, weight, bias, y))
-        scalar = SCALARS[x.dtype]
-        self.cases.append(
-            f'    {{"{name}", "{function}", "{scalar}", {eps!r}, {last_argument}, {{{sizes}}}, {data}}},')
-
-    def text(self):
-        lines = [f"// Made by make_golden.py with PyTorch {torch.__version__}. Do not edit.", HEAD]
-        for values, name in self.data.items():
-            rows = textwrap.wrap(values + ";", 106, initial_indent="    ", subsequent_indent="     ")
-            lines += [f"inline const golden_data {name} =", *rows]
-        lines += ["", "inline const std::vector<golden_case> golden_cases = {", *self.cases, "};"]
-        return "\n".join(lines + ["", "}  // namespace tensornorm_test"])
-
-
-def add_cases_of(header, dtype, label):
-    eps = 1e-5
-    none = torch.empty(0, dtype=dtype)
-    data = [("plain", normal((3, 40), 1, dtype, 0.5, 2))]
-    if dtype == torch.float32:
-        data.append(("far_from_zero", normal((3, 65), 2, dtype, 1e4, 1e-2)))
-        data.append(("from_40000", (40000 + torch.arange(8) % 4).to(dtype).view(1, 8)))
-    for kind, x in data:
-        size = x.shape[-1:]
-        weight, bias = normal(size, 3, dtype, 1, 0.5), normal(size, 4, dtype)
-        wide_x, wide_weight, wide_bias = x.double(), weight.double(), bias.double()
-        header.add(f"{label}_{kind}", "layer_norm", x, weight, bias,
-                   F.layer_norm(wide_x, size, wide_weight, wide_bias, eps), eps)
-        header.add(f"{label}_{kind}", "rms_norm", x, weight, none, rms_norm(wide_x, wide_weight, eps), eps)
-        header.add(f"{label}_{kind}", "simple_norm", x, weight, none,
-                   simple_norm(wide_x, wide_weight, eps), eps)
-
-    x, weight, bias = normal((2, 6, 7), 5, dtype, -1, 2), normal((6,), 6, dtype, 1, 0.5), normal((6,), 7, dtype)
-    wide = (x.double(), weight.double(), bias.double())
-    for groups in (1, 2, 3, 6):
-        header.add(f"{label}_{groups}_groups", "group_norm", x, weight, bias,
-                   F.group_norm(wide[0], groups, *wide[1:], eps), eps, groups)
-    header.add(f"{label}_instance", "group_norm", x, weight, bias,
-               F.instance_norm(wide[0], weight=wide[1], bias=wide[2], eps=eps), eps, 6)
-    header.add(f"{label}_custom", "custom_norm", x, weight, bias, custom_norm(*wide, eps), eps, 1)
-
-
-def main():
-    header = Header()
-    for dtype, label in SCALARS.items():
-        add_cases_of(header, dtype, label)
-    for dtype in (torch.float16, torch.bfloat16):
-        x = decided_data((4, 24), dtype, 1e-6)
-        weight = normal((24,), 8, dtype, 1, 0.5)
-        header.add("llama", "before_weight", x, weight, torch.empty(0), llama_norm(x, weight, 1e-6), 1e-6)
-    print(header.text())
-
-
-if __name__ == "__main__":
-    main()
+for topic in (norms, attention, attention2d):
+    text = topic.header().text()
+    (pathlib.Path(__file__).parent / f"{topic.__name__}.hpp").write_text(text, encoding="utf-8")

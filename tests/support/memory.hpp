@@ -14,6 +14,15 @@
 
 namespace tensornorm_test {
 
+/// What an element is before it is written.
+template <class T>
+T unwritten() {
+  if constexpr (std::is_integral_v<T>)
+    return T();
+  else
+    return quiet_nan<T>();
+}
+
 /// Elements between two pages that may not be touched. They end where the upper page begins, or
 /// begin where the lower one ends: one element read or written too far is a fault.
 enum class guard { after, before };
@@ -30,7 +39,7 @@ class guarded_buffer {
     char* const first = static_cast<char*>(memory_) + page;
     if (mprotect(first, middle, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
     data_ = reinterpret_cast<T*>(side == guard::before ? first : first + middle - count * sizeof(T));
-    std::uninitialized_fill_n(data_, count, quiet_nan<T>());
+    std::uninitialized_fill_n(data_, count, unwritten<T>());
     count_ = count;
   }
   guarded_buffer(std::size_t count, guard side, const std::vector<T>& values) : guarded_buffer(count, side) {

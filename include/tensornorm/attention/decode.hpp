@@ -17,6 +17,7 @@ struct decode_chunk {
   using S = typename P::data_type;
   using V = native_vec<Isa, T>;
   using one = vec<Isa, T, 1>;
+  using few = vec<Isa, T, (V::size / 2 > packet<Isa, T>::size ? V::size / 2 : packet<Isa, T>::size)>;
 
   const P& p;
   const decode_memory<P>& memory;
@@ -92,18 +93,16 @@ struct decode_chunk {
                                   const head_view<const T>& v) const {
     const index count = keys.last - keys.first;
     for (index row = 0; row < padded_rows(rows()); row += decode_rows)
-      for (index j = 0; j < count; j += V::size) {
-        if (rows() == 1)
-          score<1>(k, v, count, row, j);
-        else
-          score<decode_rows>(k, v, count, row, j);
-      }
+      if (rows() == 1)
+        for (index j = 0; j < count; j += few::size) score<1, few>(k, count, row, j);
+      else
+        for (index j = 0; j < count; j += V::size) score<decode_rows, V>(k, count, row, j);
     bool needed = false;
     for (index g = 0; g < p.shape.group(); ++g) {
       const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
                                keys};
       if (!p.modifiers.needed(tile)) continue;
-      modify<Isa>(p.modifiers, tile, static_cast<T>(p.scale()));
+      p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
       needed = true;
     }
     const bool mark =
@@ -114,39 +113,34 @@ struct decode_chunk {
     }
   }
 
-  /// Asks for the line of each of these keys that is a block ahead, and for that of its value, which is
-  /// needed when the scores of the block are done.
-  TENSORNORM_INLINE void fetch_ahead(const T* key, index key_step, const T* value, index value_step) const {
+  /// Asks for the line of each of these keys that is a block ahead. (Values are read row by row, which the
+  /// machine foresees by itself.)
+  template <class L>
+  TENSORNORM_INLINE void fetch_ahead(const T* key, index key_step) const {
     TENSORNORM_UNROLL
-    for (int n = 0; n < V::size; ++n) {
-      prefetch<cache_level::second>(key + (key_block + n) * key_step);
-      prefetch<cache_level::second>(value + n * value_step);
-    }
+    for (int n = 0; n < L::size; ++n) prefetch<cache_level::second>(key + (key_block + n) * key_step);
   }
 
   /// Scores of Rows rows and of `count` keys, at most a vector of them, beginning with key j of the block.
-  template <int Rows>
-  TENSORNORM_INLINE void score(const head_view<const T>& k, const head_view<const T>& v, index count,
-                               index row, index j) const {
+  template <int Rows, class L>
+  TENSORNORM_INLINE void score(const head_view<const T>& k, index count, index row, index j) const {
     using packet = kernel::packet<Isa, T>;
     constexpr index line = 64 / static_cast<index>(sizeof(T));
-    const T* keys[static_cast<std::size_t>(V::size)];
-    for (int n = 0; n < V::size; ++n)
+    const T* keys[static_cast<std::size_t>(L::size)];
+    for (int n = 0; n < L::size; ++n)
       keys[n] = k.data + (j + (n < count - j ? n : count - j - 1)) * k.token_step;
-    V all[Rows];
-    V sum[chains][Rows];
+    L all[Rows];
+    L sum[chains][Rows];
     TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) all[r] = V::splat(0);
+    for (int r = 0; r < Rows; ++r) all[r] = L::splat(0);
     for (index d = 0; d < p.shape.dim; d += depth_block) {
       const index last = d + depth_block < p.shape.dim ? d + depth_block : p.shape.dim;
       TENSORNORM_UNROLL
       for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) sum[n][r] = V::splat(0);
+      for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);
       index e = d;
       for (; e + packet::size <= last; e += packet::size) {
-        if (row == 0 && e % line == 0)
-          fetch_ahead(k.data + j * k.token_step + e, k.token_step,
-                      v.data + j * v.token_step + (e < p.shape.value_dim ? e : 0), v.token_step);
+        if (row == 0 && e % line == 0) fetch_ahead<L>(k.data + j * k.token_step + e, k.token_step);
         add_dims_of_keys<Rows>(
             row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
       }
@@ -166,11 +160,11 @@ struct decode_chunk {
 
   /// Adds the products of a packet of dims, which begin at e, to the sums of a vector of keys: load(n) reads
   /// those of key n, and transposition makes lanes of keys of them.
-  template <int Rows, class Load>
+  template <int Rows, class L, class Load>
   TENSORNORM_INLINE void add_dims_of_keys(index row, index e, const Load& load,
-                                          V (&sum)[chains][Rows]) const {
+                                          L (&sum)[chains][Rows]) const {
     using packet = kernel::packet<Isa, T>;
-    constexpr int parts = V::size / packet::size;
+    constexpr int parts = L::size / packet::size;
     packet turned[static_cast<std::size_t>(packet::size)][static_cast<std::size_t>(parts)];
     TENSORNORM_UNROLL
     for (int n = 0; n < parts; ++n) {
@@ -183,11 +177,11 @@ struct decode_chunk {
     }
     TENSORNORM_UNROLL
     for (int i = 0; i < packet::size; ++i) {
-      const V lanes = join_packets<V>(turned[i]);
+      const L lanes = join_packets<L>(turned[i]);
       TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r)
         sum[i % chains][r] =
-            fma(V::splat(memory.queries[(row + r) * dim_step() + e + i]), lanes, sum[i % chains][r]);
+            fma(L::splat(memory.queries[(row + r) * dim_step() + e + i]), lanes, sum[i % chains][r]);
     }
   }
 
@@ -213,8 +207,10 @@ struct decode_chunk {
       const V weight = exp2(fma(s, c, shift));
       weight.store(score + j);
       TENSORNORM_UNROLL
-      for (int n = 0; n < V::size / packet::size; ++n)
-        part[n % packets] = part[n % packets] + packet::load(score + j + n * packet::size);
+      for (int n = 0; n < V::size / packet::size; ++n) {
+        packet& sum_of_these = part[(j / packet::size + n) % packets];
+        sum_of_these = sum_of_these + packet::load(score + j + n * packet::size);
+      }
       if (mark)
         select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight)
             .store(score + j);
@@ -231,7 +227,7 @@ struct decode_chunk {
   /// values = values * factor + Σ weight · value
   TENSORNORM_INLINE void add_values(const T* weights, const head_view<const T>& v, index count, T factor,
                                     T* values, bool mark) const {
-    constexpr int wide = 4;
+    constexpr int wide = 8;
     const index dim = p.shape.value_dim;
     index d = 0;
     for (; d + wide * V::size <= dim; d += wide * V::size)

@@ -81,12 +81,10 @@ struct decode_memory {
 template <class V, class Packet>
 TENSORNORM_INLINE V join_packets(const Packet* packets) {
   if constexpr (V::size == Packet::size) {
-    return V{packets[0].v};
+    return packets[0];
   } else {
     using half = vec<typename V::isa, typename V::scalar, V::size / 2>;
-    const half low = join_packets<half>(packets);
-    const half high = join_packets<half>(packets + half::size / Packet::size);
-    return V{join(low, high).v};
+    return join(join_packets<half>(packets), join_packets<half>(packets + half::size / Packet::size));
   }
 }
 

@@ -144,7 +144,7 @@ struct fused_block {
     const broadcast_matrix<T> v{values.data + first * values.depth_step, values.row_step, values.depth_step};
     bool mark = false;
     if (p.modifiers.needed(tile)) {
-      modify<Isa>(p.modifiers, tile, static_cast<T>(p.scale()));
+      p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
       mark = !all_finite<V>(v, p.shape.value_dim, count);
     }
     weigh(s.softmax, count, begin, mark);

@@ -77,14 +77,11 @@ struct score_table {
   index query_step;
   index key_step;
 
+  /// That of a query of a tile and its first key.
   template <class T>
-  TENSORNORM_INLINE const S* line(const score_tile<T>& t, index n) const {
-    const score_place p = t.place(n, 0);
-    return data + p.batch * batch_step + p.head * head_step + p.query * query_step + p.key * key_step;
-  }
-  template <class T>
-  TENSORNORM_INLINE index lane_step(const score_tile<T>& t) const {
-    return t.queries_side_by_side ? query_step : key_step;
+  const S* row(const score_tile<T>& t, index query) const {
+    return data + t.at.batch * batch_step + t.at.head * head_step + (t.at.first + query) * query_step +
+           t.keys.first * key_step;
   }
 };
 
@@ -102,19 +99,20 @@ struct bias_scores {
   }
   template <class Isa, class T>
   TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
-    using V = native_vec<Isa, T>;
-    const index step = bias.lane_step(t);
-    const index lanes = t.lane_count();
-    for (index n = 0; n < t.line_count(); ++n) {
-      const S* const from = bias.line(t, n);
-      T line[static_cast<std::size_t>(key_block)] = {};
-      for (index lane = 0; lane < lanes; ++lane) line[lane] = widen<T>(from[lane * step]);
-      update_line<V>(t.line(n), lanes, [&](index lane, const V& s) TENSORNORM_INLINE_LAMBDA {
-        const V b = V::load(line + lane);
-        // What is not there stays so, even if its score is NaN.
-        return select(b < V::splat(std::numeric_limits<T>::lowest()), b, s + b);
-      });
-    }
+    update_by_query<Isa>(
+        t,
+        [&](index query, index first, index count, T* to) TENSORNORM_INLINE_LAMBDA {
+          const S* const from = bias.row(t, query) + first * bias.key_step;
+          if (bias.key_step == 1)
+            for (index j = 0; j < count; ++j) to[j] = widen<T>(from[j]);
+          else
+            for (index j = 0; j < count; ++j) to[j] = widen<T>(from[j * bias.key_step]);
+        },
+        [](const auto& s, const auto& b) TENSORNORM_INLINE_LAMBDA {
+          using V = std::remove_cvref_t<decltype(s)>;
+          // What is not there stays so, even if its score is NaN.
+          return select(b < V::splat(std::numeric_limits<T>::lowest()), b, s + b);
+        });
   }
 };
 
@@ -126,19 +124,34 @@ struct keep_scores {
 
   key_range visible(const query_block& b) const { return every_key(b); }
   template <class T>
-  bool needed(const score_tile<T>&) const {
-    return true;
+  bool needed(const score_tile<T>& t) const {
+    const index keys = t.keys.last - t.keys.first;
+    for (index query = 0; query < t.at.last - t.at.first; ++query) {
+      const bool* const from = keep.row(t, query);
+      bool all = true;
+      if (keep.key_step == 1)
+        for (index j = 0; j < keys; ++j) all = all & from[j];
+      else
+        for (index j = 0; j < keys; ++j) all = all & from[j * keep.key_step];
+      if (!all) return true;
+    }
+    return false;
   }
   template <class Isa, class T>
   TENSORNORM_INLINE void apply(const score_tile<T>& t) const {
-    const index step = keep.lane_step(t);
-    const index lanes = t.lane_count();
-    for (index n = 0; n < t.line_count(); ++n) {
-      const bool* const from = keep.line(t, n);
-      T* const line = t.line(n);
-      for (index lane = 0; lane < lanes; ++lane)
-        if (!from[lane * step]) line[lane] = absent<T>;
-    }
+    update_by_query<Isa>(
+        t,
+        [&](index query, index first, index count, T* to) TENSORNORM_INLINE_LAMBDA {
+          const bool* const from = keep.row(t, query) + first * keep.key_step;
+          if (keep.key_step == 1)
+            for (index j = 0; j < count; ++j) to[j] = from[j] ? T{0} : absent<T>;
+          else
+            for (index j = 0; j < count; ++j) to[j] = from[j * keep.key_step] ? T{0} : absent<T>;
+        },
+        [](const auto& s, const auto& kept) TENSORNORM_INLINE_LAMBDA {
+          using V = std::remove_cvref_t<decltype(s)>;
+          return select(kept < V::splat(0), kept, s);
+        });
   }
 };
 
@@ -196,60 +209,6 @@ struct own_scores {
         t.line(n)[lane] = f(t.line(n)[lane], t.place(n, lane));
   }
 };
-
-/// Modifiers that act one after another.
-template <class... M>
-struct modifier_chain {
-  static constexpr bool changes_scores = false;
-  key_range visible(const query_block& b) const { return every_key(b); }
-  template <class T>
-  bool needed(const score_tile<T>&) const {
-    return false;
-  }
-  template <class Isa, attention_stage, class T>
-  TENSORNORM_INLINE void apply_stage(const score_tile<T>&) const {}
-};
-
-template <class M, class... Rest>
-struct modifier_chain<M, Rest...> {
-  /// Something comes before the masks: scores then take their scale before it, and not inside softmax.
-  static constexpr bool changes_scores =
-      M::stage != attention_stage::mask || modifier_chain<Rest...>::changes_scores;
-
-  M first;
-  modifier_chain<Rest...> rest;
-
-  key_range visible(const query_block& b) const { return intersection(first.visible(b), rest.visible(b)); }
-
-  template <class T>
-  bool needed(const score_tile<T>& t) const {
-    return first.needed(t) || rest.needed(t);
-  }
-  template <class Isa, attention_stage Stage, class T>
-  TENSORNORM_INLINE void apply_stage(const score_tile<T>& t) const {
-    if constexpr (M::stage == Stage)
-      if (first.needed(t)) first.template apply<Isa>(t);
-    rest.template apply_stage<Isa, Stage>(t);
-  }
-};
-
-/// Every modifier of a chain in the fixed order. Raw scores are scaled first if something else than a mask
-/// follows.
-template <class Isa, class Chain, class T>
-TENSORNORM_INLINE void modify(const Chain& chain, const score_tile<T>& t, T scale) {
-  using V = native_vec<Isa, T>;
-  if constexpr (Chain::changes_scores) {
-    for (index n = 0; n < t.line_count(); ++n)
-      update_line<V>(t.line(n), t.lane_count(), [scale](index, const V& s) TENSORNORM_INLINE_LAMBDA {
-        return times(s, V::splat(scale));
-      });
-    chain.template apply_stage<Isa, attention_stage::softcap>(t);
-    chain.template apply_stage<Isa, attention_stage::bias>(t);
-    chain.template apply_stage<Isa, attention_stage::alibi>(t);
-    chain.template apply_stage<Isa, attention_stage::score>(t);
-  }
-  chain.template apply_stage<Isa, attention_stage::mask>(t);
-}
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
 

@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "../simd/float16.hpp"
-#include "modifiers.hpp"
+#include "modifier_chain.hpp"
 #include "product.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
@@ -20,11 +20,10 @@ inline double attention_scale(index dim_head) { return 1 / std::sqrt(static_cast
 
 /// o = softmax(scale · q · kᵀ, modified) · v. T is the type of q, k, v and o. o may be q with the same
 /// strides; nothing else may overlap. Absent things are null.
-template <class T, class Chain = modifier_chain<>>
+template <class T>
 struct attention_problem {
   using data_type = T;
   using compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
-  using chain = Chain;
 
   heads_shape shape;
   const T* q = nullptr;
@@ -36,7 +35,7 @@ struct attention_problem {
   heads_strides v_strides;
   heads_strides o_strides;
 
-  Chain modifiers;
+  modifier_view<compute> modifiers;
   const index* key_lengths = nullptr;  // one for each batch element
   const compute* sinks = nullptr;      // one for each head
   compute* lse = nullptr;
@@ -45,7 +44,7 @@ struct attention_problem {
   double scale() const { return attention_scale(shape.dim); }
   /// Scores come out of the modifiers with this factor still to be applied, to be exponents of base 2.
   compute exponent_scale() const {
-    return static_cast<compute>((Chain::changes_scores ? 1.0 : scale()) * std::numbers::log2e);
+    return static_cast<compute>((modifiers.changes_scores() ? 1.0 : scale()) * std::numbers::log2e);
   }
   index keys(index batch) const {
     return key_lengths && key_lengths[batch] < shape.keys ? key_lengths[batch] : shape.keys;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "../simd/exp.hpp"
+#include "../simd/transpose.hpp"
 #include "../view/heads.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -88,6 +89,46 @@ TENSORNORM_INLINE void keep_lanes(T* line, index lanes, index first, index last)
     const V up_to_last = select(lanes_from<V>(bounded(last - lane)), gone, s);
     return select(lanes_from<V>(bounded(first - lane)), up_to_last, gone);
   });
+}
+
+/// Calls combine(scores, numbers) on all of a tile, packet by packet or vector by vector; what it returns is
+/// stored. read(query, first, count, to) brings the numbers of `count` keys for a query of the tile, from key
+/// `first` of it on.
+template <class Isa, class T, class Read, class Combine>
+TENSORNORM_INLINE void update_by_query(const score_tile<T>& t, const Read& read, const Combine& combine) {
+  using V = native_vec<Isa, T>;
+  using P = packet<Isa, T>;
+  const index queries = t.at.last - t.at.first;
+  const index keys = t.keys.last - t.keys.first;
+  T rows[static_cast<std::size_t>(P::size)][static_cast<std::size_t>(key_block)] = {};
+  if (!t.queries_side_by_side) {
+    for (index n = 0; n < queries; ++n) {
+      read(n, index{0}, keys, rows[0]);
+      update_line<V>(t.line(n), keys, [&](index lane, const V& s) TENSORNORM_INLINE_LAMBDA {
+        return combine(s, V::load(rows[0] + lane));
+      });
+    }
+    return;
+  }
+  for (index first = 0; first < keys; first += key_block) {
+    const index count = keys - first < key_block ? keys - first : key_block;
+    for (index n = 0; n < queries; n += P::size) {
+      for (int r = 0; r < P::size; ++r)
+        if (n + r < queries) read(n + r, first, count, rows[r]);
+      for (index j = 0; j < count; j += P::size) {
+        P block[static_cast<std::size_t>(P::size)];
+        TENSORNORM_UNROLL
+        for (int r = 0; r < P::size; ++r) block[r] = P::load(rows[r] + j);
+        transpose(block);
+        TENSORNORM_UNROLL
+        for (int r = 0; r < P::size; ++r) {
+          if (j + r >= count) continue;
+          T* const place = t.line(first + j + r) + n;
+          combine(P::load(place), block[r]).store(place);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

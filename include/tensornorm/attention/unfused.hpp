@@ -85,8 +85,9 @@ struct unfused_head {
     for (index j = 0; j < b.keys; ++j)
       if (j < visible.first || j >= visible.last) fill(scores(first) + j * width, absent<T>);
     if (visible.first < visible.last)
-      modify<Isa>(p.modifiers, score_tile<T>{scores(first) + visible.first * width, width, true, b, visible},
-                  static_cast<T>(p.scale()));
+      p.modifiers.template modify<Isa>(
+          score_tile<T>{scores(first) + visible.first * width, width, true, b, visible},
+          static_cast<T>(p.scale()));
     for (index j = b.keys; j < lines(); ++j) fill(scores(first) + j * width, absent<T>);
   }
 

@@ -6,7 +6,6 @@
 namespace tensornorm::inline TENSORNORM_ABI {
 namespace detail {
 
-
 template <class Wanted, class... M>
 constexpr bool says = (std::is_same_v<Wanted, M> || ...);
 
@@ -27,6 +26,8 @@ auto make_attention(const char* function, const Q& q, const K& k, const V& v, co
   static_assert(rank >= 2 && rank <= 4,
                 "attention takes batch x heads x tokens x dim, heads x tokens x dim, or tokens x dim: "
                 "reshape q, k and v");
+
+  static_assert(sizeof...(M) <= most_modifiers, "attention takes at most 16 modifiers");
 
   attention_plan<scalar> plan;
   plan.function = function;

@@ -50,13 +50,10 @@ struct tensor_attention {
   Call call;
 
   template <class Q>
-  auto dimensions(const Q&) const {
-    using Index = typename Q::Index;
-    Eigen::DSizes<Index, Rank> result;
-    for (std::size_t axis = 0; axis < Rank; ++axis)
-      result[axis] = static_cast<Index>(call.plan.q_size[4 - Rank + axis]);
-    result[Rank - 1] = static_cast<Index>(call.plan.v.size[3]);
-    return result;
+  auto dimensions(const Q& q) const {
+    auto size = size_of(q);
+    size[Rank - 1] = static_cast<typename Q::Index>(call.plan.v.size[3]);
+    return size;
   }
 
   template <class Q, class O, class Device>
@@ -79,10 +76,20 @@ struct tensor_attention {
       call.run(q.data(), from.stride, o.data(), to.stride, device);
     } else {
       Eigen::Tensor<typename Call::scalar, Rank, row_major<Q> ? Eigen::RowMajor : Eigen::ColMajor> value(
-          q.dimensions());
+          size_of(q));
       value.device(device) = q;
       eval(value, o, device);
     }
+  }
+
+ private:
+  template <class Q>
+  auto size_of(const Q&) const {
+    using Index = typename Q::Index;
+    Eigen::DSizes<Index, Rank> result;
+    for (std::size_t axis = 0; axis < Rank; ++axis)
+      result[axis] = static_cast<Index>(call.plan.q_size[4 - Rank + axis]);
+    return result;
   }
 };
 

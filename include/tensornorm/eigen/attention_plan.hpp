@@ -1,6 +1,7 @@
 // From the arguments of attention to a problem for the kernels, with every check on the way.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <memory>
 #include <type_traits>
@@ -11,6 +12,17 @@
 #include "operand.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::detail {
+
+/// How many modifiers a call may have.
+inline constexpr std::size_t most_modifiers = 16;
+
+/// A list without an allocation.
+struct extents {
+  std::array<extent, most_modifiers> list{};
+  std::size_t count = 0;
+
+  void add(const extent& e) { list[count++] = e; }
+};
 
 /// Everything that an attention computes with but the memory of q and o, and its chain of modifiers.
 template <class Scalar>
@@ -24,7 +36,7 @@ struct attention_plan {
   sizes<4> q_size;
   operand<Scalar> k;
   operand<Scalar> v;
-  std::vector<extent> others;  // memory of masks, biases, LSE, which o must not touch
+  extents others;  // memory of masks, biases, LSE, which o must not touch
   std::vector<std::shared_ptr<const void>> owners;
   kernel::heads_shape shape;
   const index* key_lengths = nullptr;
@@ -36,7 +48,7 @@ struct attention_plan {
   template <class Chain>
   auto make_problem(const Chain& modifiers, const Scalar* q, const kernel::heads_strides& q_strides,
                     Scalar* o, const kernel::heads_strides& o_strides) const {
-    kernel::attention_problem<stored_t<Scalar>, Chain> p;
+    kernel::attention_problem<stored_t<Scalar>> p;
     p.shape = shape;
     p.q = stored_pointer(q);
     p.k = stored_pointer(k.data);
@@ -46,7 +58,7 @@ struct attention_plan {
     p.k_strides = heads_strides_of(k.stride);
     p.v_strides = heads_strides_of(v.stride);
     p.o_strides = o_strides;
-    p.modifiers = modifiers;
+    p.modifiers = kernel::modifier_view<accumulator>(modifiers);
     p.key_lengths = key_lengths;
     p.sinks = sinks;
     p.lse = lse;
@@ -59,8 +71,8 @@ struct attention_plan {
     if (!same && q.overlaps(o)) fail(function, "o overlaps q in part; they may be the same memory or apart");
     if (k.memory().overlaps(o)) fail(function, "o overlaps k");
     if (v.memory().overlaps(o)) fail(function, "o overlaps v");
-    for (const extent& other : others)
-      if (other.overlaps(o)) fail(function, "o overlaps an argument of a modifier");
+    for (std::size_t n = 0; n < others.count; ++n)
+      if (others.list[n].overlaps(o)) fail(function, "o overlaps an argument of a modifier");
   }
 };
 
@@ -90,7 +102,7 @@ void check_heads(Plan& plan, const sizes<4>& q) {
 
 // ---- modifiers: from what a caller says to what a kernel takes ----
 
-/// Numbers in the type that kernels compute in, owned by the plan.
+/// Numbers in the type that kernels read, where they lie or, if they must be converted, owned by the plan.
 template <class T, class Plan, class X>
 const T* read_list(Plan& plan, const char* name, const char* of_what, index expected, const X& x) {
   const auto from = read_operand(x);
@@ -100,6 +112,8 @@ const T* read_list(Plan& plan, const char* name, const char* of_what, index expe
     fail(plan.function, name, " has shape ", operand_text(from.size, any_tensor<X> ? rank_of<X> : 2),
          ", expected ", expected, ", one for each ", of_what);
   const index stride = from.size[3] == expected ? from.stride[3] : from.stride[2];
+  if constexpr (std::is_same_v<scalar_of<X>, T>)
+    if (!from.owner && (stride == 1 || expected == 1)) return from.data;
   const auto list = std::shared_ptr<T[]>(new T[static_cast<std::size_t>(expected)]);
   for (index n = 0; n < expected; ++n) list[n] = static_cast<T>(from.data[n * stride]);
   plan.owners.push_back(list);
@@ -120,7 +134,7 @@ kernel::score_table<Scalar> read_table(Plan& plan, const char* name, const X& x)
     step[axis] = from.size[axis] == 1 ? 0 : from.stride[axis];
   }
   if (from.owner) plan.owners.push_back(from.owner);
-  plan.others.push_back(from.memory());
+  plan.others.add(from.memory());
   return {reinterpret_cast<const Scalar*>(from.data), step[0], step[1], step[2], step[3]};
 }
 
@@ -217,7 +231,7 @@ void save_to(Plan& plan, const save_lse_t<L>& m) {
   const auto s = shape_of(m.lse);
   plan.lse = m.lse.data();
   plan.lse_strides = {rank > 2 ? s.stride[0] : 0, rank > 1 ? s.stride[rank - 2] : 0, s.stride[rank - 1], 0};
-  plan.others.push_back(extent_of(m.lse.data(), s.size, s.stride));
+  plan.others.add(extent_of(m.lse.data(), s.size, s.stride));
 }
 
 template <class Plan>

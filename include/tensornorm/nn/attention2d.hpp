@@ -278,6 +278,7 @@ auto Attention2d<Scalar>::operator()(const X& x, const M&... modifiers) const {
   static_assert(std::is_same_v<detail::scalar_of<X>, Scalar>,
                 "x must have the scalar type of the block: cast it");
   static_assert(detail::rank_of<X> == 4, "Attention2d takes images of N,C,H,W: reshape x");
+  static_assert(sizeof...(M) <= detail::most_modifiers, "Attention2d takes at most 16 modifiers");
   static_assert(!detail::says<tokens_first_t, M...>, "the order of heads and tokens is Attention2d's own");
   return x.customOp(detail::attention2d_forward<Scalar, M...>{*this, {modifiers...}});
 }

@@ -18,9 +18,12 @@
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
+enum class isa_level { baseline, avx2, avx512 };
+
 /// What the flags of the translation unit allow: SSE2 or NEON where there are none.
 struct baseline {
   using cold = baseline;
+  static constexpr isa_level level = isa_level::baseline;
   static constexpr int bytes = TENSORNORM_BASELINE_BYTES;
 #if TENSORNORM_GNU_VECTORS && (defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__))
   static constexpr bool has_fma = true;
@@ -36,6 +39,7 @@ struct baseline {
 
 /// AVX2 with FMA and F16C: x86 since 2013.
 struct avx2 {
+  static constexpr isa_level level = isa_level::avx2;
   using cold = avx2;  // what rare paths run on: fewer instances to compile, the same bits
   static constexpr int bytes = 32;
   static constexpr bool has_fma = true;
@@ -45,12 +49,11 @@ struct avx2 {
 /// AVX-512 F, BW, DQ and VL.
 struct avx512 {
   using cold = avx2;
+  static constexpr isa_level level = isa_level::avx512;
   static constexpr int bytes = 64;
   static constexpr bool has_fma = true;
   static constexpr bool has_f16c = true;
 };
-
-enum class isa_level { baseline, avx2, avx512 };
 
 inline const char* name(isa_level level) {
   return level == isa_level::avx512 ? "avx512" : level == isa_level::avx2 ? "avx2" : "baseline";

@@ -138,6 +138,12 @@ TENSORNORM_INLINE vec<Isa, T, N / 2> upper(const vec<Isa, T, N>& a) {
   return vec<Isa, T, N / 2>::make([&](int lane) { return a[N / 2 + lane]; });
 }
 
+/// The lanes of a, then those of b.
+template <class Isa, class T, int N>
+TENSORNORM_INLINE vec<Isa, T, 2 * N> join(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
+  return vec<Isa, T, 2 * N>::make([&](int lane) { return lane < N ? a[lane] : b[lane - N]; });
+}
+
 /// a * b + c, rounded once where Isa has fma and twice where it has not.
 template <class Isa, class T, int N>
 TENSORNORM_INLINE vec<Isa, T, N> fma(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b,

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "suite.hpp"
+#include "add.hpp"
 #include "views.hpp"
 
 namespace bench {
@@ -31,9 +31,8 @@ void add_group_norm(const place& at, const image_view<Scalar>& view, const image
   using memory_of = operands<Scalar>;
   add<Scalar>(at, "group_norm/tensornorm", [=](const memory_of& memory) {
     return [x = view(memory.x_at(0)), y = view(memory.y_at(0)), groups = s.groups,
-            weight = view.copy_of(memory.weight), bias = view.copy_of(memory.bias)]() mutable {
-      y = tn::group_norm(x, groups, weight, bias);
-    };
+            weight = view.copy_of(memory.weight),
+            bias = view.copy_of(memory.bias)]() mutable { y = tn::group_norm(x, groups, weight, bias); };
   });
   add<Scalar>(at, "group_norm/eigen_array", [=](const memory_of& memory) {
     return [x = memory.x_at(0), y = memory.y_at(0), s, weight = wide_array_of(memory.weight),

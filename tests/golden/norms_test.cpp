@@ -1,5 +1,5 @@
-// The norms against values that PyTorch computed; make_golden.py made them and says how.
-#include "golden.hpp"
+// The norms against values that PyTorch computed; norms.py says how.
+#include "norms.hpp"
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ Eigen::TensorMap<const Eigen::Tensor<T, 1>> map_of(const std::vector<T>& values)
   return {values.data(), static_cast<Eigen::Index>(values.size())};
 }
 
-/// What the library says to a case of golden.hpp, and the rows whose largest |y| bounds the error.
+/// What the library says to a case of norms.hpp, and the rows whose largest |y| bounds the error.
 template <class T>
 struct answer {
   std::vector<T> y;
@@ -33,7 +33,7 @@ struct answer {
 
 /// Cases over the last axis, of rank two.
 template <class T>
-answer<T> over_the_last_axis(const golden_case& golden, norm kind, const call_options& options = {}) {
+answer<T> over_the_last_axis(const norm_case& golden, norm kind, const call_options& options = {}) {
   const row_block block{golden.size[0], golden.size[1], 1};
   return {normalized({kind, golden.eps, 0}, block, as<T>(golden.x), as<T>(golden.weight), as<T>(golden.bias),
                      options),
@@ -42,7 +42,7 @@ answer<T> over_the_last_axis(const golden_case& golden, norm kind, const call_op
 
 /// Cases with channels at axis one, of rank three.
 template <class T>
-answer<T> over_channels(const golden_case& golden) {
+answer<T> over_channels(const norm_case& golden) {
   using tensor = row_major_tensor<T, 3>;
   const auto x_values = as<T>(golden.x), weight_values = as<T>(golden.weight),
              bias_values = as<T>(golden.bias);
@@ -58,7 +58,7 @@ answer<T> over_channels(const golden_case& golden) {
 }
 
 template <class T>
-void expect_golden(const golden_case& golden) {
+void expect_golden(const norm_case& golden) {
   const std::string_view function = golden.function;
   answer<T> a;
   if (function == "layer_norm")
@@ -86,7 +86,7 @@ TYPED_TEST_SUITE(golden, scalars, scalar_names);
 
 TYPED_TEST(golden, values_of_pytorch_are_met_within_the_bounds) {
   int checked = 0;
-  for (const golden_case& one : golden_cases)
+  for (const norm_case& one : norm_cases)
     if (one.scalar == scalar_names::GetName<TypeParam>(0) &&
         one.function != std::string_view("before_weight")) {
       SCOPED_TRACE(testing::Message() << one.name << ", " << one.function);
@@ -103,7 +103,7 @@ TYPED_TEST_SUITE(golden_bits, half_types, scalar_names);
 
 TYPED_TEST(golden_bits, of_the_llama_class_are_met_by_rounding_before_the_weight) {
   int checked = 0;
-  for (const golden_case& one : golden_cases)
+  for (const norm_case& one : norm_cases)
     if (one.scalar == scalar_names::GetName<TypeParam>(0) &&
         one.function == std::string_view("before_weight")) {
       ++checked;

@@ -1,13 +1,11 @@
-// The memory of a place as Eigen sees it, and the devices that Eigen runs on.
+// The memory of a place as Eigen sees it.
 #pragma once
-
-#define EIGEN_USE_THREADS
 
 #include <array>
 #include <tensornorm/tensornorm.hpp>
-#include <unsupported/Eigen/CXX11/Tensor>
 #include <vector>
 
+#include "../devices.hpp"
 #include "places.hpp"
 
 namespace bench {
@@ -17,17 +15,6 @@ namespace tn = tensornorm;
 /// What an Eigen user computes in: 16-bit data is cast to float first, or the sums would drown in rounding.
 template <class Scalar>
 using wide_t = tn::accumulator_t<Scalar>;
-
-inline const Eigen::DefaultDevice& one_thread() {
-  static const Eigen::DefaultDevice device;
-  return device;
-}
-
-inline const Eigen::ThreadPoolDevice& two_threads() {
-  static Eigen::ThreadPool pool(2);
-  static const Eigen::ThreadPoolDevice device(&pool, 2);
-  return device;
-}
 
 /// How the memory of a place is seen as a tensor, and the axis that is normalized.
 template <class Scalar, int Rank, int Layout>

@@ -115,11 +115,11 @@ struct simple_norm {
     const auto x = widen(data);
     statistic_of<X> mean(by.statistic), r(by.statistic);
     mean.device(device) = x.mean(by.axes).reshape(by.statistic);
-    r.device(device) = ((x - mean.broadcast(by.statistic_times)).square().sum(by.axes) /
-                            scalar(data.dimension(axis) - 1) +
-                        scalar(1e-6))
-                           .rsqrt()
-                           .reshape(by.statistic);
+    r.device(device) =
+        ((x - mean.broadcast(by.statistic_times)).square().sum(by.axes) / scalar(data.dimension(axis) - 1) +
+         scalar(1e-6))
+            .rsqrt()
+            .reshape(by.statistic);
     scale_tensor(x, r, weight, y, by, device);
   }
 };

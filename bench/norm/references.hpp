@@ -3,8 +3,8 @@
 
 #include <cstring>
 
-#include "copies.hpp"
-#include "suite.hpp"
+#include "../copies.hpp"
+#include "add.hpp"
 
 namespace bench {
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "../memory.hpp"
 #include "places.hpp"
 
 namespace bench {
@@ -31,9 +31,6 @@ class activations {
   std::vector<float> deviation_;
   std::size_t position_ = 0;
 };
-
-/// Uninitialized memory that starts on a 64-byte line.
-std::shared_ptr<void> allocate_lines(std::size_t bytes);
 
 /// x, y and parameters. y is written before anything is timed, so that its pages exist.
 template <class Scalar>
@@ -74,10 +71,6 @@ struct operands {
   std::shared_ptr<void> x_memory;
   std::shared_ptr<void> y_memory;
 };
-
-/// Keeps what `make` returned until another key is asked for: the largest shapes would not fit in memory
-/// side by side.
-std::shared_ptr<void> only_alive(const std::string& key, const std::function<std::shared_ptr<void>()>& make);
 
 template <class Scalar>
 std::shared_ptr<operands<Scalar>> operands_for(const std::string& key, const extents& shape) {

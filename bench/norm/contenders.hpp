@@ -1,9 +1,9 @@
 // Registers what stands side by side at a place: this library, and Eigen in two forms.
 #pragma once
 
+#include "add.hpp"
 #include "groups.hpp"
 #include "norms.hpp"
-#include "suite.hpp"
 
 namespace bench {
 
@@ -60,9 +60,8 @@ template <class Norm, class Scalar>
 void add_eigen_array(const place& at) {
   add<Scalar>(at, Norm::name + std::string("/eigen_array"), [at](const operands<Scalar>& memory) {
     return [x = memory.x_at(at.byte_offset), y = memory.y_at(at.byte_offset), shape = at.shape,
-            weight = wide_array_of(memory.weight), bias = wide_array_of(memory.bias)] {
-      run_eigen_array<Norm, Scalar>(x, y, shape, weight, bias);
-    };
+            weight = wide_array_of(memory.weight),
+            bias = wide_array_of(memory.bias)] { run_eigen_array<Norm, Scalar>(x, y, shape, weight, bias); };
   });
 }
 

@@ -1,6 +1,5 @@
 #include "operands.hpp"
 
-#include <new>
 #include <random>
 
 namespace bench {
@@ -17,22 +16,6 @@ activations::activations(index channels)
     mean_[c] = outlier ? 12.f : 0.3f;
     deviation_[c] = outlier ? 8.f : 1.f;
   }
-}
-
-std::shared_ptr<void> allocate_lines(std::size_t bytes) {
-  constexpr std::align_val_t line{64};
-  return {::operator new(bytes, line), [](void* memory) { ::operator delete(memory, line); }};
-}
-
-std::shared_ptr<void> only_alive(const std::string& key, const std::function<std::shared_ptr<void>()>& make) {
-  static std::string alive_key;
-  static std::shared_ptr<void> alive;
-  if (key != alive_key) {
-    alive.reset();
-    alive = make();
-    alive_key = key;
-  }
-  return alive;
 }
 
 }  // namespace bench

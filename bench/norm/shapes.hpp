@@ -1,14 +1,9 @@
 // The shapes that are measured, by the names under which models and papers know them.
 #pragma once
 
-#include <Eigen/Core>
+#include "../suite.hpp"
 
 namespace bench {
-
-using index = Eigen::Index;
-
-/// How much is measured: the quick sweep takes a minute or two, the full one a quarter of an hour.
-enum class sweep { quick, full };
 
 /// Rows of dim neighbours. `key` starts the name of every benchmark of the shape, `title` is for people.
 struct row_shape {

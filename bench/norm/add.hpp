@@ -1,0 +1,31 @@
+// How a benchmark of a norm is registered.
+#pragma once
+
+#include "../suite.hpp"
+#include "operands.hpp"
+#include "places.hpp"
+
+namespace bench {
+
+/// Registers  key/scalar/layout/what  (what is norm/contender or copy/reference). make(operands) is called
+/// before the clock starts and returns what is timed: a function object that reads all of x and writes all
+/// of y.
+template <class Scalar, class Make>
+void add(const place& at, const std::string& what, Make make) {
+  const std::string key = at.key + "/" + scalar_name<Scalar>;
+  const double bytes = 2.0 * sizeof(Scalar) * static_cast<double>(at.shape.count());
+  add_benchmark(key + "/" + at.layout + "/" + what, at.title, {.bytes = bytes}, [=, shape = at.shape] {
+    const auto memory = operands_for<Scalar>(key, shape);  // lives on until another shape's turn
+    return make(*memory);
+  });
+}
+
+/// Registers every benchmark of one norm in one scalar type. One translation unit for each pair, since
+/// compiling the kernels is what takes the time.
+struct rms_norm;
+struct simple_norm;
+struct layer_norm;
+template <class Norm, class Scalar>
+void add_norm(sweep wanted);
+
+}  // namespace bench

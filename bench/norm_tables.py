@@ -1,0 +1,92 @@
+"""The tables of the norms."""
+
+from tables import print_table, speed_cell
+
+COLUMNS = {
+    "RMSNorm": "rms_norm/tensornorm",
+    "SimpleNorm": "simple_norm/tensornorm",
+    "LayerNorm": "layer_norm/tensornorm",
+    "Eigen rows": "rms_norm/eigen_array",
+    "Eigen expr": "rms_norm/eigen_tensor",
+    "memcpy": "copy/memcpy",
+    "past cache": "copy/non_temporal",
+}
+
+
+def shape_row(data, key, scalar):
+    """A line of the main table."""
+    start = f"{key}/{scalar}/"
+    layout = data.layout(key, scalar)
+    memcpy = f"{start}rows/copy/memcpy"
+    places = [f"{start}{'rows' if 'copy/' in what else layout}/{what}" for what in COLUMNS.values()]
+    return [data.titles[key], *(speed_cell(data, name, memcpy) for name in places)]
+
+
+def main_tables(data):
+    scalars = dict.fromkeys(scalar for key in data.keys("norm") for scalar in data.scalars(key))
+    for scalar in scalars:
+        keys = [k for k in data.keys("norm") if scalar in data.scalars(k) and not data.is_tiny(k, scalar)]
+        title = f"{scalar}, one thread: GB/s, each byte read once and written once (in brackets: of memcpy)"
+        print_table(title, ["shape", *COLUMNS], [shape_row(data, key, scalar) for key in keys])
+
+
+def past_cache_table(data):
+    """What is larger than the cache is best compared with a copy that goes past it, too."""
+    rows = []
+    for key in data.keys("norm"):
+        if data.is_past_cache(key, "float"):
+            copy = f"{key}/float/rows/copy/non_temporal"
+            contenders = [c for c in COLUMNS.values() if "copy/" not in c]
+            cells = [f"{data.ratio(f'{key}/float/rows/{c}', copy):.2f}" for c in contenders]
+            rows.append([data.titles[key], *cells, f"{data.speed(copy):.1f} GB/s"])
+    header = ["shape", *(label for label, what in COLUMNS.items() if what != "copy/memcpy")]
+    print_table("float, larger than the cache: speed in units of a copy past the cache", header, rows)
+
+
+def variant_table(data):
+    """What layout, alignment and threads change."""
+    norms = ["rms_norm", "simple_norm", "layer_norm"]
+    kinds = {
+        "column-major": "column_major/{}/tensornorm",
+        "on 16 bytes, not on 64": "rows_on_16_bytes/{}/tensornorm",
+        "channels, not last": "channels/{}/tensornorm",
+        "two threads": "rows/{}/tensornorm/2_threads",
+    }
+    rows = []
+    for key in data.keys("norm"):
+        title = data.titles[key]
+        for kind, pattern in kinds.items():
+            start = f"{key}/float/"
+            ratios = [data.ratio(start + pattern.format(n), f"{start}rows/{n}/tensornorm") for n in norms]
+            if any(ratios):
+                rows.append([title, kind, *("-" if r is None else f"{r:.2f}" for r in ratios)])
+    header = ["shape", "against plain rows", "RMSNorm", "SimpleNorm", "LayerNorm"]
+    print_table("float: speed in units of the same norm in plain rows on 64 bytes, one thread", header, rows)
+
+
+def other_lines(data):
+    """GroupNorm, and what a call costs where there is next to nothing to compute."""
+    for key in data.keys("norm"):
+        title = data.titles[key]
+        name = f"{key}/float/channels/group_norm/"
+        if name + "tensornorm" in data:
+            memcpy = f"{key}/float/rows/copy/memcpy"
+            cells = [speed_cell(data, name + who, memcpy) for who in ("tensornorm", "eigen_array")]
+            print(f"GroupNorm of {title}: {cells[0]} GB/s, Eigen {cells[1]}")
+        for scalar in data.scalars(key):
+            if data.is_tiny(key, scalar):
+                times = {w: f"{key}/{scalar}/rows/{what}" for w, what in COLUMNS.items() if w != "past cache"}
+                text = ", ".join(f"{w} {data.seconds(n) * 1e9:.0f} ns" for w, n in times.items() if n in data)
+                print(f"{title}, {scalar}:\n  {text}")
+    print()
+
+
+def print_all(data):
+    if not data.keys("norm"):
+        return
+    main_tables(data)
+    past_cache_table(data)
+    variant_table(data)
+    other_lines(data)
+    print("Eigen rows: RMSNorm row by row as arrays. Eigen expr: RMSNorm as an expression of Eigen tensors.")
+    print(f"Both have the same flags. past cache: a copy with {data.context['non_temporal_copy']}.\n")

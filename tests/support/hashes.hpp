@@ -1,0 +1,56 @@
+// Hashes of results by name, compared with those that were committed, or written to be committed.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <fstream>
+#include <map>
+#include <span>
+#include <string>
+
+#include "data.hpp"
+
+namespace tensornorm_test {
+
+struct named_hash {
+  const char* name;
+  std::uint64_t hash;
+};
+
+class result_hashes {
+ public:
+  template <class... Values>
+  void add(const std::string& name, const Values&... values) {
+    bit_hash hash;
+    (hash.add(values), ...);
+    hashes_[name] = hash.value();
+  }
+
+  /// A header that defines expected_hashes.
+  void write(const std::string& path) const {
+    std::ofstream file(path);
+    file << "// Made by instruction_set_test.cpp, which says how. Do not edit.\n#pragma once\n\n"
+            "#include \"../support/hashes.hpp\"\n\nnamespace tensornorm_test {\n\n"
+            "inline constexpr named_hash expected_hashes[] = {\n";
+    for (const auto& [name, hash] : hashes_)
+      file << "    {\"" << name << "\", 0x" << std::hex << hash << std::dec << "},\n";
+    file << "};\n\n}  // namespace tensornorm_test\n";
+  }
+
+  void expect(std::span<const named_hash> committed) const {
+    std::map<std::string, std::uint64_t> expected;
+    for (const named_hash& entry : committed) expected[entry.name] = entry.hash;
+    EXPECT_EQ(expected.size(), hashes_.size());
+    for (const auto& [name, hash] : hashes_) {
+      const auto found = expected.find(name);
+      ASSERT_NE(found, expected.end()) << name << " has no committed hash";
+      EXPECT_EQ(hash, found->second) << name;
+    }
+  }
+
+ private:
+  std::map<std::string, std::uint64_t> hashes_;
+};
+
+}  // namespace tensornorm_test
