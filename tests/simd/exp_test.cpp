@@ -150,8 +150,8 @@ std::vector<T> tanh_arguments() {
   for (T value = 0; value < 40; value += T(0.25)) add_neighbours(x, value);
   for (int n = 0; n < 40; ++n) add_neighbours(x, static_cast<T>(n * std::numbers::ln2 / 4));
   // The worst of all floats, with fused multiply-add and without.
-  add_neighbours(x, T(0x1.5ece3p-3));
-  add_neighbours(x, T(0x1.1218d6p-4));
+  add_neighbours(x, T(0x1.3350dp-1));
+  add_neighbours(x, T(0x1.6b4764p-1));
   std::erase_if(x, [](T value) { return std::abs(value) < smallest_normal<T>; });
   while (x.size() % 16 != 0) x.push_back(T(0.5));
   return x;
