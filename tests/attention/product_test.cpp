@@ -23,6 +23,12 @@ constexpr std::size_t at(index i) { return static_cast<std::size_t>(i); }
 
 bool has_fma(isa_level level) { return level != isa_level::baseline || kernel::baseline::has_fma; }
 
+/// Numbers with all the digits that T has, so that every order of a sum has roundings of its own.
+template <class T>
+std::vector<T> full_numbers(std::size_t count, std::uint32_t seed) {
+  return normal<T>(count, seed, 0.1, 1.1);
+}
+
 /// Calls multiply() for the instruction set of a level.
 struct multiply_at {
   template <class Isa, class T>
@@ -63,7 +69,7 @@ struct product_case {
   index lanes = 0;
 
   static constexpr index most_lanes = 48;
-  static inline const std::vector<T> numbers = normal<T>(20000, 231);
+  static inline const std::vector<T> numbers = full_numbers<T>(20000, 231);
 
   static T a(index row, index d) { return numbers[at(row * 131 + d)]; }
   static T b(index d, index lane) { return numbers[at(1500 + d * most_lanes + lane)]; }
@@ -282,7 +288,7 @@ struct lanes_in_memory : testing::Test {
   static constexpr index first = 1;
 
   static T number(index token, index d) {
-    static const auto numbers = normal<T>(1000, 232);
+    static const auto numbers = full_numbers<T>(1000, 232);
     return numbers[at(token * 17 + d)];
   }
   /// NaN where no element is, and in the tokens not asked for.
@@ -329,8 +335,8 @@ TYPED_TEST(lanes_in_memory, go_back_scaled_and_rounded_once_and_touch_nothing_el
   at_each_level([&](isa_level level) {
     for_each_head([&](index tokens, index dim, const head_layout& layout) {
       const index width = kernel::ceil_div(tokens, 16) * 16;
-      auto lanes = normal<compute>(at(dim * width), 233);
-      auto factor = normal<compute>(at(width), 234);
+      auto lanes = full_numbers<compute>(at(dim * width), 233);
+      auto factor = full_numbers<compute>(at(width), 234);
       factor[0] = 0;  // times something negative: a zero that must be +0
       for (index d = 0; d < dim; ++d) lanes[at(d * width)] = -std::abs(lanes[at(d * width)]);
       canary_buffer<T> x(layout.count(tokens + 2, dim));
@@ -409,11 +415,11 @@ struct projection_case {
   bool with_bias;
 
   static compute weight(index o, index c) {
-    static const auto numbers = normal<compute>(5000, 235);
+    static const auto numbers = full_numbers<compute>(5000, 235);
     return numbers[at(o * 131 + c)];
   }
   static compute bias(index o) { return weight(o + 20, 3); }
-  std::vector<T> x = normal<T>(at(batch * in * positions), 236);
+  std::vector<T> x = full_numbers<T>(at(batch * in * positions), 236);
 
   std::size_t outputs() const { return at(batch * out * positions); }
   index units(isa_level level) const {
@@ -492,6 +498,27 @@ TYPED_TEST(projections, are_within_their_bound_of_a_plain_loop) {
       });
     });
   });
+}
+
+TYPED_TEST(projections, are_within_their_bound_where_every_rounding_goes_the_same_way) {
+  using compute = compute_type<TypeParam>;
+  if constexpr (!is_16_bit<TypeParam>) {
+    // One, twice, and then as often as can be a little more than half of what one can tell.
+    const compute little = std::numeric_limits<compute>::epsilon() / 2 * compute(1.001);
+    at_each_level([&](isa_level level) {
+      for (const index in : {8, 16, 32, 64, 128, 256, 1024}) {
+        std::vector<compute> weight(at(in), little), x(at(in), 1), y(1);
+        weight[0] = weight[1] = 1;
+        const kernel::projection_problem<compute> p{1, in, 1, 1, x.data(), weight.data(), nullptr, y.data()};
+        canary_buffer<compute> memory(at(p.memory(kernel::query_lanes_at<compute>(level))));
+        kernel::project(p, 0, 1, memory.data(), level);
+        const real sum = 2 + static_cast<real>(in - 2) * static_cast<real>(little);
+        EXPECT_LE(std::abs(static_cast<real>(y[0]) - sum),
+                  (2 + static_cast<real>(in) / 16) * epsilon<compute>() * sum)
+            << in << " terms";
+      }
+    });
+  }
 }
 
 TYPED_TEST(projections, are_the_product_of_a_fixed_order_and_then_the_bias_rounded_once) {

@@ -200,7 +200,7 @@ real worst_of_bounds(const std::vector<T>& y, const reference_2d& expected) {
 
 template <class T>
 images<T> input_of(const case_2d& c, std::uint32_t seed = 241) {
-  return normal_tensor<images<T>>({c.batch, c.options.dim, c.height, c.width}, seed, 0, 2);
+  return normal_tensor<images<T>>({c.batch, c.options.dim, c.height, c.width}, seed, 0.1, 2.1);
 }
 
 template <class T>

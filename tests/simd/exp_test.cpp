@@ -133,6 +133,9 @@ std::vector<T> exp2_arguments() {
   add_spread<T>(x, -1, 1, 20000);
   add_magnitudes<T>(x, format<T>::min_exponent, 6);
   for (T half = 0; half < top; half += T(0.5)) add_neighbours(x, half);
+  // The worst of all floats between -2 and 2, with fused multiply-add and without.
+  add_neighbours(x, T(-0x1.fcb1eap-2));
+  add_neighbours(x, T(-0x1.7fe126p+0));
   std::erase_if(x, [&](T value) { return !(value < top); });
   while (x.size() % 16 != 0) x.push_back(T(0.5));
   return x;
@@ -146,6 +149,9 @@ std::vector<T> tanh_arguments() {
   add_magnitudes<T>(x, format<T>::min_exponent, -format<T>::min_exponent);
   for (T value = 0; value < 40; value += T(0.25)) add_neighbours(x, value);
   for (int n = 0; n < 40; ++n) add_neighbours(x, static_cast<T>(n * std::numbers::ln2 / 4));
+  // The worst of all floats, with fused multiply-add and without.
+  add_neighbours(x, T(0x1.3350dp-1));
+  add_neighbours(x, T(0x1.6b4764p-1));
   std::erase_if(x, [](T value) { return std::abs(value) < smallest_normal<T>; });
   while (x.size() % 16 != 0) x.push_back(T(0.5));
   return x;
