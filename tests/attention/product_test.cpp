@@ -491,7 +491,7 @@ TYPED_TEST(projections, are_within_their_bound_of_a_plain_loop) {
           sum += term;
           magnitude += std::abs(term);
         }
-        real bound = (2 + static_cast<real>(p.in) / 16) * epsilon<compute_type<T>>() * magnitude;
+        real bound = projection_roundings(p.in) * epsilon<compute_type<T>>() * magnitude;
         if (is_16_bit<T>) bound += ulp<T>(sum) / 2;
         ASSERT_LE(std::abs(widen(y[element]) - sum), bound)
             << "image " << n << ", channel " << o << ", position " << position;
@@ -514,7 +514,7 @@ TYPED_TEST(projections, are_within_their_bound_where_every_rounding_goes_the_sam
         kernel::project(p, 0, 1, memory.data(), level);
         const real sum = 2 + static_cast<real>(in - 2) * static_cast<real>(little);
         EXPECT_LE(std::abs(static_cast<real>(y[0]) - sum),
-                  (2 + static_cast<real>(in) / 16) * epsilon<compute>() * sum)
+                  projection_roundings(in) * epsilon<compute>() * sum)
             << in << " terms";
       }
     });

@@ -54,7 +54,7 @@ struct uncertain {
   }
 };
 
-/// start + Σ weight(c) · x(c): a projection is within (2 + in / 16) eps Σ|terms|, and passes on the errors of
+/// start + Σ weight(c) · x(c): a projection is within (2 + min(in, 64) / 4 + in / 128) eps Σ|terms|, and passes on the errors of
 /// what goes into it.
 template <class A, class Weight, class Input>
 uncertain project_2d(real start, index_2d in, const Weight& weight, const Input& input) {
@@ -67,7 +67,7 @@ uncertain project_2d(real start, index_2d in, const Weight& weight, const Input&
     sum.error += std::abs(w) * x.error;
     magnitude += std::abs(w) * (std::abs(x.value) + x.error);
   }
-  sum.error += (2 + static_cast<real>(in) / 16) * epsilon<A>() * magnitude;
+  sum.error += projection_roundings(in) * epsilon<A>() * magnitude;
   return sum;
 }
 

@@ -75,4 +75,12 @@ testing::AssertionResult same_bits(const std::vector<T>& a, const std::vector<T>
   return testing::AssertionSuccess();
 }
 
+/// Roundings of a projection of `in` channels, in units of eps · Σ|terms|: a quarter of each of at most 64 terms in
+/// two chains, and the sums of such blocks.
+template <class Count>
+real projection_roundings(Count in) {
+  const real count = static_cast<real>(in);
+  return 2 + (count < 64 ? count : 64) / 4 + count / 128;
+}
+
 }  // namespace tensornorm_test

@@ -65,33 +65,29 @@ auto make_attention(const char* function, const Q& q, const K& k, const V& v, co
 
 }  // namespace detail
 
-/// Attention:  o = softmax(scale · Q·Kᵀ, modified) · V,  scale = dim_head^-1/2, dim_head the head size of q
-/// and k.
+/// Attention:  o = softmax(scale · Q·Kᵀ, modified) · V,  scale = dim_head^-1/2, dim_head the head size of q.
 ///
 /// Shapes    q: batch x heads x queries x dim; k: batch x key_heads x keys x dim; v: batch x key_heads x keys
-/// x
-///           value_dim; o: batch x heads x queries x value_dim. key_heads divides heads, and query head h
+///           x value_dim; o: batch x heads x queries x value_dim. key_heads divides heads, and query head h
 ///           sees key head h / (heads / key_heads). Three axes are heads x tokens x dim, two (and matrices)
 ///           tokens x dim; with tokens_first heads and tokens change places in all four.
+/// Modifiers any of causal, window, keep_mask, score_bias, softcap, alibi, sinks, key_lengths, save_lse,
+///           tokens_first, use_workspace and modifiers of one's own, in any order. They act in this one:
+///           scale, softcap, score_bias, alibi, one's own, masks. A key whose score becomes -inf is absent.
 /// Units     scores are in nats: LSE is the natural logarithm of Σ e^score.
-/// Types     float, double, half, bfloat16, the same for q, k and v. Arithmetic in accumulator_t, rounded
-/// once. Modifiers any of causal, window, keep_mask, score_bias, softcap, alibi, sinks, key_lengths,
-/// save_lse, tokens_first,
-///           use_workspace and modifiers of one's own, in any order. They act in this one: scale, softcap,
-///           score_bias, alibi, one's own, masks. A key whose score becomes -inf is absent.
+/// Types     float, double, half, bfloat16, the same for q, k and v. Arithmetic in accumulator_t; one
+///           rounding at the end.
 /// Aliasing  o may be q, if the head sizes are the same. Any other overlap throws. The expression refers to
-/// q, k, v
-///           and the arguments of modifiers until it is evaluated.
+///           q, k, v and the arguments of modifiers until it is evaluated.
 /// Edges     a query that sees nothing is 0, and its LSE -inf. What an absent key or its value holds, NaN or
 ///           infinite, changes no bit. No queries: nothing is written.
-/// Error     2 · (4 + max|score|) · eps(T) · max|o| of the query against float64, and one rounding to half or
-/// bfloat16.
-///           A query has the same bits whatever else is computed, on any number of threads, and on every
-///           instruction set with fused multiply-add.
+/// Error     2 · (4 + max|score|) · eps(T) · max|o| of the query against float64 where values do not cancel
+///           to almost nothing, and one rounding to half or bfloat16. A query has the same bits whatever
+///           else is computed, on any number of threads, and on every instruction set with fused
+///           multiply-add.
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
 /// Cost      2 · queries · keys · (dim + value_dim) flops a head, less where whole tiles are masked. Memory
-/// of
-///           O(dim + value_dim) for each thread, and for half and bfloat16 a head of keys and values as
+///           of O(dim + value_dim) for each thread, and for half and bfloat16 a head of keys and values as
 ///           float; allocated unless use_workspace() brings it. No matrix of scores.
 /// Source    Vaswani et al. 2017, arXiv:1706.03762; Dao et al. 2022, arXiv:2205.14135.
 template <detail::eigen_argument Q, detail::eigen_argument K, detail::eigen_argument V,

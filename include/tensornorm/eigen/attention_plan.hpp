@@ -72,6 +72,9 @@ struct attention_plan {
     if (!same && q.overlaps(o)) fail(function, "o overlaps q in part; they may be the same memory or apart");
     if (k.memory().overlaps(o)) fail(function, "o overlaps k");
     if (v.memory().overlaps(o)) fail(function, "o overlaps v");
+    check_modifiers(o);
+  }
+  void check_modifiers(const extent& o) const {
     for (std::size_t n = 0; n < others.count; ++n)
       if (others.list[n].overlaps(o)) fail(function, "o overlaps an argument of a modifier");
   }

@@ -47,7 +47,9 @@ class attention_workspace {
   lease::piece take(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     lease::piece piece;
-    if (!free_.empty()) {
+    if (free_.empty()) {
+      free_.reserve(++pieces_);  // so that giving back never allocates
+    } else {
       piece = std::move(free_.back());
       free_.pop_back();
     }
@@ -57,13 +59,12 @@ class attention_workspace {
       piece.memory.reset(static_cast<std::byte*>(::operator new(bytes, std::align_val_t(64))));
       piece.bytes = bytes;
       bytes_ += bytes;
-      free_.reserve(++pieces_);
     }
     return piece;
   }
   void give_back(lease::piece piece) noexcept {
     const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(piece));  // there is room: take() has made it
+    free_.push_back(std::move(piece));
   }
 
   mutable std::mutex mutex_;

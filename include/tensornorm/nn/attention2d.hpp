@@ -27,27 +27,24 @@ struct attention2d_options {
   attention_path path = attention_path::fused;
 };
 
-/// Self-attention over the positions of N,C,H,W images:  y = proj(attention(q, k, v)),  q, k, v =
-/// split(qkv(x)),  where qkv and proj are 1x1 convolutions.
+/// Self-attention over the positions of N,C,H,W images:  y = proj(attention(q, k, v)),  q, k, v = split(qkv(x)),
+/// where qkv and proj are 1x1 convolutions.
 ///
 /// Shapes    x: N x dim x H x W; y: N x dim_out x H x W. qkv_weight: 3·dim_attn x dim; proj_weight: dim_out x
-/// dim_attn;
-///           biases one for each row, or empty without bias: the weights of 1x1 convolutions, out x in, as in
-///           the checkpoints of model libraries. Tokens are the positions h·W + w, of which masks and biases
-///           speak.
+///           dim_attn; biases one for each row, or empty without bias: the weights of 1x1 convolutions, out x in,
+///           as in the checkpoints of model libraries. Tokens are the positions h·W + w, of which masks and
+///           biases speak.
 /// Units     the scale is dim_head^-1/2, dim_head = dim_attn / heads, on both paths.
 /// Types     float, double, half, bfloat16; projections and attention compute in accumulator_t and round
-/// their
-///           results.
-/// Aliasing  none: y is apart from x.
+///           their results.
+/// Aliasing  none: y is apart from x and from the arguments of modifiers.
 /// Edges     no image or no position: nothing is written. Mask rules are those of attention().
-/// Error     that of attention() on what the projections give; these are within (2 + in / 16) · eps ·
-/// Σ|terms|. Throws    std::invalid_argument: heads that do not divide dim_attn, sizes that are not positive;
-/// when evaluated, an x
-///           or parameters of other sizes.
+/// Error     that of attention() on what the projections give; these are within
+///           (2 + min(in, 64) / 4 + in / 128) · eps · Σ|terms|.
+/// Throws    std::invalid_argument: heads that do not divide dim_attn, sizes that are not positive; when
+///           evaluated, an x or parameters of other sizes.
 /// Cost      2 · N · H·W · dim_attn · (3·dim + dim_out) flops and the attention. Memory for q, k, v and o,
-/// allocated
-///           unless use_workspace() brings it. Column-major images are copied.
+///           allocated unless use_workspace() brings it. Column-major images are copied.
 template <class Scalar>
 class Attention2d {
  public:
@@ -159,6 +156,8 @@ struct attention2d_forward {
     auto plan = make_plan(size[0], positions);
     const auto chain = std::apply([&](const auto&... m) { return make_chain(plan, m...); }, modifiers);
     std::apply([&](const auto&... m) { (save_to(plan, m), ...); }, modifiers);
+    const sizes<4> y_size{size[0], block.options().dim_out, size[2], size[3]};
+    plan.check_modifiers(extent_of(y, y_size, dense(y_size)));
 
     attention_workspace for_this_call;
     attention_workspace& workspace = plan.workspace ? *plan.workspace : for_this_call;

@@ -89,8 +89,8 @@ TENSORNORM_INLINE vec<Isa, T, N> exp2_part(const exp2_parts<vec<Isa, T, N>>& e,
   return fma(times(e.power, e.f), q, offset);
 }
 
-/// 2^x to within one unit in the last place, for x below 127.5 (1023.5 for double). Exactly 1 for 0, exactly
-/// 0 for -inf and wherever the result would be subnormal. NaN stays NaN.
+/// 2^x to within one unit in the last place (one and a half without fused multiply-add), for x below 127.5
+/// (1023.5 for double). Exactly 1 for 0, exactly 0 for -inf and below 2^-126.5 (2^-1022.5). NaN stays NaN.
 template <class Isa, class T, int N>
 TENSORNORM_INLINE vec<Isa, T, N> exp2(const vec<Isa, T, N>& x) {
   const auto e = split_exponent(x);
