@@ -24,7 +24,9 @@ struct attention_call {
     attention_workspace& workspace = plan.workspace ? *plan.workspace : for_this_call;
     using accumulator = accumulator_t<Scalar>;
     const auto bytes = [](index count) { return static_cast<std::size_t>(count) * sizeof(accumulator); };
-    const attention_workspace::lease shared_memory(workspace, bytes(work.shared));
+    // Alone, a thread has its own memory behind that which all share.
+    constexpr bool alone = !parallel_device<Device>;
+    const attention_workspace::lease shared_memory(workspace, bytes(work.shared + (alone ? work.memory : 0)));
     accumulator* const shared = static_cast<accumulator*>(shared_memory.data());
 
     const auto& s = plan.shape;
@@ -32,8 +34,12 @@ struct attention_call {
                          double(s.batch) * double(s.heads) / double(work.units);
     const auto as_it_comes = [](index block) { return block; };
     const auto attend = [&](index first, index last) {
-      const attention_workspace::lease own(workspace, bytes(work.memory));
-      kernel::attend<Path>(p, first, last, static_cast<accumulator*>(own.data()), shared);
+      if constexpr (alone) {
+        kernel::attend<Path>(p, first, last, shared + work.shared, shared);
+      } else {
+        const attention_workspace::lease own(workspace, bytes(work.memory));
+        kernel::attend<Path>(p, first, last, static_cast<accumulator*>(own.data()), shared);
+      }
     };
     run_units(work.units, Eigen::TensorOpCost(0, 0, flops, true, 16), device, attend, as_it_comes);
     if constexpr (Path == kernel::attention_path::fused)

@@ -27,13 +27,13 @@ struct attention2d_options {
   attention_path path = attention_path::fused;
 };
 
-/// Self-attention over the positions of N,C,H,W images:  y = proj(attention(q, k, v)),  q, k, v = split(qkv(x)),
-/// where qkv and proj are 1x1 convolutions.
+/// Self-attention over the positions of N,C,H,W images:  y = proj(attention(q, k, v)),
+/// q, k, v = split(qkv(x)),  where qkv and proj are 1x1 convolutions.
 ///
 /// Shapes    x: N x dim x H x W; y: N x dim_out x H x W. qkv_weight: 3·dim_attn x dim; proj_weight: dim_out x
-///           dim_attn; biases one for each row, or empty without bias: the weights of 1x1 convolutions, out x in,
-///           as in the checkpoints of model libraries. Tokens are the positions h·W + w, of which masks and
-///           biases speak.
+///           dim_attn; biases one for each row, or empty without bias: the weights of 1x1 convolutions,
+///           out x in, as in the checkpoints of model libraries. Tokens are the positions h·W + w, of which
+///           masks and biases speak.
 /// Units     the scale is dim_head^-1/2, dim_head = dim_attn / heads, on both paths.
 /// Types     float, double, half, bfloat16; projections and attention compute in accumulator_t and round
 ///           their results.
