@@ -1,14 +1,9 @@
 // Made by instruction_set_test.cpp, which says how. Do not edit.
 #pragma once
 
-#include <cstdint>
+#include "../support/hashes.hpp"
 
 namespace tensornorm_test {
-
-struct named_hash {
-  const char* name;
-  std::uint64_t hash;
-};
 
 inline constexpr named_hash expected_hashes[] = {
     {"axes 0 column-major", 0x91f7ee037a83e763},

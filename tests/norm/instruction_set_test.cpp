@@ -7,8 +7,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <map>
 #include <sstream>
 
 #include "../support/bounds.hpp"
@@ -33,46 +31,9 @@ const std::vector<row_block>& blocks() {
   return all;
 }
 
-/// Hashes of results by name, and whether each result kept its bound.
-class results {
- public:
-  template <class... Values>
-  void add(const std::string& name, const Values&... values) {
-    bit_hash hash;
-    (hash.add(values), ...);
-    hashes_[name] = hash.value();
-  }
-
-  void write(const std::string& path) const {
-    std::ofstream file(path);
-    file << "// Made by instruction_set_test.cpp, which says how. Do not edit.\n#pragma once\n\n#include "
-            "<cstdint>\n\n"
-            "namespace tensornorm_test {\n\nstruct named_hash {\n  const char* name;\n  std::uint64_t "
-            "hash;\n};\n\n"
-            "inline constexpr named_hash expected_hashes[] = {\n";
-    for (const auto& [name, hash] : hashes_)
-      file << "    {\"" << name << "\", 0x" << std::hex << hash << std::dec << "},\n";
-    file << "};\n\n}  // namespace tensornorm_test\n";
-  }
-
-  void expect_committed_hashes() const {
-    std::map<std::string, std::uint64_t> expected;
-    for (const named_hash& entry : expected_hashes) expected[entry.name] = entry.hash;
-    EXPECT_EQ(expected.size(), hashes_.size());
-    for (const auto& [name, hash] : hashes_) {
-      const auto found = expected.find(name);
-      ASSERT_NE(found, expected.end()) << name << " has no committed hash";
-      EXPECT_EQ(hash, found->second) << name;
-    }
-  }
-
- private:
-  std::map<std::string, std::uint64_t> hashes_;
-};
-
 /// One call, hashed with its statistics and held to its bound.
 template <class T, class W = T>
-void add_rows(results& all, const std::string& kind, const formula& f, const row_block& block,
+void add_rows(result_hashes& all, const std::string& kind, const formula& f, const row_block& block,
               const data_kind& data, const call_options& options = {}, bool with_bias = true) {
   std::ostringstream name;
   name << name_of(f.kind) << " " << scalar_names::GetName<T>(0) << " " << block << " " << kind;
@@ -94,7 +55,7 @@ constexpr data_kind huge{"huge", 1e19, 2e19};
 constexpr data_kind tiny{"tiny", 1e-25, 2e-25};
 
 template <class T>
-void add_scalar(results& all) {
+void add_scalar(result_hashes& all) {
   for (const formula& f : three_norms())
     for (const row_block& block : blocks()) add_rows<T>(all, "plain", f, block, plain);
   if constexpr (is_16_bit<T>) {
@@ -106,7 +67,7 @@ void add_scalar(results& all) {
 }
 
 template <class Tensor>
-void add_axes(results& all, const std::string& layout) {
+void add_axes(result_hashes& all, const std::string& layout) {
   const Tensor x = normal_tensor<Tensor>({3, 6, 5, 7}, 114, 0.5, 2);
   const Tensor middle = tn::layer_norm(x, {.axes = {1, 2}});
   const Tensor first = tn::rms_norm(x, {.axes = 0});
@@ -118,8 +79,8 @@ void add_axes(results& all, const std::string& layout) {
   all.add("group_norm " + layout, elements_of(group));
 }
 
-results all_results() {
-  results all;
+result_hashes all_results() {
+  result_hashes all;
   add_scalar<float>(all);
   add_scalar<double>(all);
   add_scalar<Eigen::half>(all);
@@ -173,12 +134,12 @@ TEST(instruction_sets, of_this_machine_agree_to_the_bit_where_they_have_fused_mu
 }
 
 TEST(instruction_sets, reproduce_the_committed_bits_with_fused_multiply_add_and_keep_the_bounds_without) {
-  const results all = all_results();
+  const result_hashes all = all_results();
   if (const char* path = std::getenv("TENSORNORM_WRITE_HASHES")) {
     ASSERT_TRUE(has_fma()) << "the hashes are those of fused multiply-add";
     all.write(path);
   } else if (has_fma()) {
-    all.expect_committed_hashes();
+    all.expect(expected_hashes);
   }
 }
 
