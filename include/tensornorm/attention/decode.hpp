@@ -113,8 +113,7 @@ struct decode_chunk {
     }
   }
 
-  /// Asks for the line of each of these keys that is a block ahead. (Values are read row by row, which the
-  /// machine foresees by itself.)
+  /// Asks for the line of each of these keys that is a block ahead.
   template <class L>
   TENSORNORM_INLINE void fetch_ahead(const T* key, index key_step) const {
     TENSORNORM_UNROLL
@@ -245,6 +244,10 @@ struct decode_chunk {
     for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
     for (int i = 0; i < Vectors; ++i) sum[n][i] = L::splat(0);
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
+      TENSORNORM_UNROLL
+      for (int i = 0; i < Vectors; ++i)
+        if (i * L::size * static_cast<int>(sizeof(T)) % 64 == 0)
+          prefetch<cache_level::second>(v + (j + values_ahead) * token_step + i * L::size);
       if (mark && weights[j] < 0) return;
       const L weight = L::splat(weights[j]);
       TENSORNORM_UNROLL

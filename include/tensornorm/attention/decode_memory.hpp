@@ -10,6 +10,9 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// Up to this many queries a head are too few to lie side by side.
 inline constexpr index decode_queries = 8;
 
+/// How many values ahead memory is asked for the next ones.
+inline constexpr index values_ahead = 16;
+
 /// Rows of queries that meet a tile of keys at a time.
 inline constexpr int decode_rows = 4;
 
