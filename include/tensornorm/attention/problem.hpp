@@ -35,7 +35,7 @@ struct length_list {
 template <class T>
 struct attention_problem {
   using data_type = T;
-  using compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  using compute = compute_t<T>;
 
   heads_shape shape;
   const T* q = nullptr;

@@ -13,7 +13,7 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 template <class T>
 struct projection_problem {
   using data_type = T;
-  using compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  using compute = compute_t<T>;
 
   index batch = 0;
   index in = 0;

@@ -1,16 +1,10 @@
 // One norm over one tensor, as the kernels take it: pointers, rows, parameters, constants.
 #pragma once
 
-#include <type_traits>
-
 #include "../simd/float16.hpp"
 #include "../view/rows.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
-
-/// The type a kernel computes in: double for double, else float.
-template <class T>
-using compute_t = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
 /// y = norm(x) * weight + bias. y may be x with the same strides; nothing else may overlap.
 /// T is the type of x and y, W of the weight, B of the bias. Absent things are null.

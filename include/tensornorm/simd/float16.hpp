@@ -4,12 +4,17 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "../config.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// The type a kernel computes in: double for double, else float.
+template <class T>
+using compute_t = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
 /// IEEE 754 binary16, as bits.
 struct float16 {
