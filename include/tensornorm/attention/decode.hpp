@@ -3,7 +3,7 @@
 // sums. Every sum has the order that fused_attention gives it, and every query the same bits.
 #pragma once
 
-#include "decode_memory.hpp"
+#include "decode_scores.hpp"
 #include "weights.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -17,7 +17,6 @@ struct decode_chunk {
   using S = typename P::data_type;
   using V = native_vec<Isa, T>;
   using one = vec<Isa, T, 1>;
-  using few = vec<Isa, T, (V::size / 2 > packet<Isa, T>::size ? V::size / 2 : packet<Isa, T>::size)>;
 
   const P& p;
   const decode_memory<P>& memory;
@@ -92,11 +91,7 @@ struct decode_chunk {
   TENSORNORM_INLINE void see_wide(const key_range& keys, const head_view<const T>& k,
                                   const head_view<const T>& v) const {
     const index count = keys.last - keys.first;
-    for (index row = 0; row < padded_rows(rows()); row += decode_rows)
-      if (rows() == 1)
-        for (index j = 0; j < count; j += few::size) score<1, few>(k, count, row, j);
-      else
-        for (index j = 0; j < count; j += V::size) score<decode_rows, V>(k, count, row, j);
+    decode_scores<Isa, P>{p, memory}.of(k, rows(), count);
     bool needed = false;
     for (index g = 0; g < p.shape.group(); ++g) {
       const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
@@ -107,81 +102,9 @@ struct decode_chunk {
     }
     const bool mark =
         needed && !all_finite<V>(broadcast_matrix<T>{v.data, 1, v.token_step}, p.shape.value_dim, count);
-    for (index row = 0; row < rows(); ++row) {
-      const T factor = weigh(memory.scores + row * key_block, count, states.softmax(head, chunk, row), mark);
-      add_values(memory.scores + row * key_block, v, count, factor, states.values(head, chunk, row), mark);
-    }
-  }
-
-  /// Asks for the line of each of these keys that is a block ahead.
-  template <class L>
-  TENSORNORM_INLINE void fetch_ahead(const T* key, index key_step) const {
-    TENSORNORM_UNROLL
-    for (int n = 0; n < L::size; ++n) prefetch<cache_level::second>(key + (key_block + n) * key_step);
-  }
-
-  /// Scores of Rows rows and of `count` keys, at most a vector of them, beginning with key j of the block.
-  template <int Rows, class L>
-  TENSORNORM_INLINE void score(const head_view<const T>& k, index count, index row, index j) const {
-    using packet = kernel::packet<Isa, T>;
-    constexpr index line = 64 / static_cast<index>(sizeof(T));
-    const T* keys[static_cast<std::size_t>(L::size)];
-    for (int n = 0; n < L::size; ++n)
-      keys[n] = k.data + (j + (n < count - j ? n : count - j - 1)) * k.token_step;
-    L all[Rows];
-    L sum[chains][Rows];
-    TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) all[r] = L::splat(0);
-    for (index d = 0; d < p.shape.dim; d += depth_block) {
-      const index last = d + depth_block < p.shape.dim ? d + depth_block : p.shape.dim;
-      TENSORNORM_UNROLL
-      for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);
-      index e = d;
-      for (; e + packet::size <= last; e += packet::size) {
-        if (row == 0 && e % line == 0) fetch_ahead<L>(k.data + j * k.token_step + e, k.token_step);
-        add_dims_of_keys<Rows>(
-            row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
-      }
-      if (e < last)
-        add_dims_of_keys<Rows>(
-            row, e,
-            [&](int n) TENSORNORM_INLINE_LAMBDA {
-              return load_first<packet>(keys[n] + e, static_cast<int>(last - e));
-            },
-            sum);
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) all[r] = all[r] + (sum[0][r] + sum[1][r]);
-    }
-    TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) all[r].store(memory.scores + (row + r) * key_block + j);
-  }
-
-  /// Adds the products of a packet of dims, which begin at e, to the sums of a vector of keys: load(n) reads
-  /// those of key n, and transposition makes lanes of keys of them.
-  template <int Rows, class L, class Load>
-  TENSORNORM_INLINE void add_dims_of_keys(index row, index e, const Load& load,
-                                          L (&sum)[chains][Rows]) const {
-    using packet = kernel::packet<Isa, T>;
-    constexpr int parts = L::size / packet::size;
-    packet turned[static_cast<std::size_t>(packet::size)][static_cast<std::size_t>(parts)];
-    TENSORNORM_UNROLL
-    for (int n = 0; n < parts; ++n) {
-      packet block[static_cast<std::size_t>(packet::size)];
-      TENSORNORM_UNROLL
-      for (int i = 0; i < packet::size; ++i) block[i] = load(n * packet::size + i);
-      transpose(block);
-      TENSORNORM_UNROLL
-      for (int i = 0; i < packet::size; ++i) turned[i][n] = block[i];
-    }
-    TENSORNORM_UNROLL
-    for (int i = 0; i < packet::size; ++i) {
-      const L lanes = join_packets<L>(turned[i]);
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r)
-        sum[i % chains][r] =
-            fma(L::splat(memory.queries[(row + r) * dim_step() + e + i]), lanes, sum[i % chains][r]);
-    }
+    index row = 0;
+    for (; row + decode_rows <= rows(); row += decode_rows) add_rows<decode_rows>(row, v, count, mark);
+    for (; row < rows(); ++row) add_rows<1>(row, v, count, mark);
   }
 
   /// Scores of a row become weights. Returns the factor for what was summed before.
@@ -223,36 +146,55 @@ struct decode_chunk {
     return factor[0];
   }
 
-  /// values = values * factor + Σ weight · value
-  TENSORNORM_INLINE void add_values(const T* weights, const head_view<const T>& v, index count, T factor,
-                                    T* values, bool mark) const {
-    constexpr int wide = 8;
+  template <int Rows>
+  TENSORNORM_INLINE void add_rows(index row, const head_view<const T>& v, index count, bool mark) const {
+    T factor[Rows];
+    for (int r = 0; r < Rows; ++r)
+      factor[r] =
+          weigh(memory.scores + (row + r) * key_block, count, states.softmax(head, chunk, row + r), mark);
+    add_values<Rows>(row, factor, v, count, mark);
+  }
+
+  /// values = values * factor + Σ weight · value, for Rows rows that begin at `row`.
+  template <int Rows>
+  TENSORNORM_INLINE void add_values(index row, const T (&factor)[Rows], const head_view<const T>& v,
+                                    index count, bool mark) const {
+    constexpr int wide = 8 / Rows;
     const index dim = p.shape.value_dim;
     index d = 0;
     for (; d + wide * V::size <= dim; d += wide * V::size)
-      add_dims<V, wide>(weights, v.data + d, v.token_step, count, factor, values + d, mark);
-    for (; d + V::size <= dim; d += V::size)
-      add_dims<V, 1>(weights, v.data + d, v.token_step, count, factor, values + d, mark);
-    for (; d < dim; ++d) add_dims<one, 1>(weights, v.data + d, v.token_step, count, factor, values + d, mark);
+      add_dims<V, wide, Rows>(row, factor, v, d, count, mark);
+    if constexpr (wide > 1)
+      for (; d + V::size <= dim; d += V::size) add_dims<V, 1, Rows>(row, factor, v, d, count, mark);
+    for (; d < dim; ++d) add_dims<one, 1, Rows>(row, factor, v, d, count, mark);
   }
 
-  template <class L, int Vectors>
-  TENSORNORM_INLINE void add_dims(const T* weights, const T* v, index token_step, index count, T factor,
-                                  T* values, bool mark) const {
-    L sum[chains][Vectors];
+  template <class L, int Vectors, int Rows>
+  TENSORNORM_INLINE void add_dims(index row, const T (&factor)[Rows], const head_view<const T>& v, index d,
+                                  index count, bool mark) const {
+    const T* const weights = memory.scores + row * key_block;
+    L sum[chains][Rows][Vectors];
     TENSORNORM_UNROLL
     for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
-    for (int i = 0; i < Vectors; ++i) sum[n][i] = L::splat(0);
+    for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+    for (int i = 0; i < Vectors; ++i) sum[n][r][i] = L::splat(0);
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
+      const T* const value = v.data + j * v.token_step + d;
+      if (row == 0 && d == 0 && j % 8 == 0) prefetch<cache_level::second>(value + pages_ahead * v.token_step);
+      L numbers[Vectors];
       TENSORNORM_UNROLL
-      for (int i = 0; i < Vectors; ++i)
-        if (i * L::size * static_cast<int>(sizeof(T)) % 64 == 0)
-          prefetch<cache_level::second>(v + (j + values_ahead) * token_step + i * L::size);
-      if (mark && weights[j] < 0) return;
-      const L weight = L::splat(weights[j]);
+      for (int i = 0; i < Vectors; ++i) {
+        if (row == 0 && i * L::size % line_of<T> == 0)
+          prefetch<cache_level::second>(value + values_ahead * v.token_step + i * L::size);
+        numbers[i] = L::load(value + i * L::size);
+      }
       TENSORNORM_UNROLL
-      for (int i = 0; i < Vectors; ++i)
-        sum[n][i] = fma(weight, L::load(v + j * token_step + i * L::size), sum[n][i]);
+      for (int r = 0; r < Rows; ++r) {
+        const T weight = weights[r * key_block + j];
+        if (mark && weight < 0) continue;
+        TENSORNORM_UNROLL
+        for (int i = 0; i < Vectors; ++i) sum[n][r][i] = fma(L::splat(weight), numbers[i], sum[n][r][i]);
+      }
     };
     index j = 0;
     for (; j + chains <= count; j += chains) {
@@ -261,9 +203,10 @@ struct decode_chunk {
     }
     if (j < count) add(0, j);
     TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
     for (int i = 0; i < Vectors; ++i) {
-      T* const place = values + i * L::size;
-      fma(L::load(place), L::splat(factor), sum[0][i] + sum[1][i]).store(place);
+      T* const place = states.values(head, chunk, row + r) + d + i * L::size;
+      fma(L::load(place), L::splat(factor[r]), sum[0][r][i] + sum[1][r][i]).store(place);
     }
   }
 };

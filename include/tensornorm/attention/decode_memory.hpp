@@ -10,8 +10,14 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// Up to this many queries a head are too few to lie side by side.
 inline constexpr index decode_queries = 8;
 
-/// How many values ahead memory is asked for the next ones.
+/// How many tokens ahead memory is asked for keys, for values, and for the pages of both.
+inline constexpr index keys_ahead = 64;
 inline constexpr index values_ahead = 16;
+inline constexpr index pages_ahead = 256;
+
+/// Numbers in a line of a cache.
+template <class T>
+inline constexpr index line_of = 64 / static_cast<index>(sizeof(T));
 
 /// Rows of queries that meet a tile of keys at a time.
 inline constexpr int decode_rows = 4;

@@ -1,5 +1,8 @@
-// Square blocks of numbers turned over their diagonal, in 16-byte registers, which every machine has.
+// Square blocks of numbers turned over their diagonal, 16 bytes a side: every machine has such registers, and
+// wider ones turn several blocks at once.
 #pragma once
+
+#include <utility>
 
 #include "memory.hpp"
 
@@ -11,32 +14,53 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 template <class Isa, class T>
 using packet = vec<Isa, T, 16 / static_cast<int>(sizeof(T))>;
 
-/// Row i of a square block becomes its column i.
-template <class V>
-TENSORNORM_INLINE void transpose(V (&row)[static_cast<std::size_t>(V::size)]) {
 #if TENSORNORM_GNU_VECTORS
-  if constexpr (V::size == 4) {
-    const V a{__builtin_shufflevector(row[0].v, row[1].v, 0, 4, 1, 5)};
-    const V b{__builtin_shufflevector(row[0].v, row[1].v, 2, 6, 3, 7)};
-    const V c{__builtin_shufflevector(row[2].v, row[3].v, 0, 4, 1, 5)};
-    const V d{__builtin_shufflevector(row[2].v, row[3].v, 2, 6, 3, 7)};
-    row[0] = V{__builtin_shufflevector(a.v, c.v, 0, 1, 4, 5)};
-    row[1] = V{__builtin_shufflevector(a.v, c.v, 2, 3, 6, 7)};
-    row[2] = V{__builtin_shufflevector(b.v, d.v, 0, 1, 4, 5)};
-    row[3] = V{__builtin_shufflevector(b.v, d.v, 2, 3, 6, 7)};
+/// In each block: lanes First and First + 1 of a, each followed by the same lane of b if Zipped, else those
+/// of a and then those of b. (Blocks of two doubles: one lane of each.)
+template <int First, bool Zipped, class V, int... Lane>
+TENSORNORM_INLINE V pair_lanes(const V& a, const V& b, std::integer_sequence<int, Lane...>) {
+  constexpr int side = 16 / static_cast<int>(sizeof(typename V::scalar));
+  constexpr auto from = [](int lane) {
+    const int n = lane % side;
+    const int of_a = lane - n + First + (Zipped ? n / 2 : n % 2);
+    const bool of_b = Zipped ? n % 2 == 1 : n / 2 == 1;
+    return of_b ? V::size + of_a : of_a;
+  };
+  return {__builtin_shufflevector(a.v, b.v, from(Lane)...)};
+}
+#endif
+
+/// The first 16 bytes of each row are a block, the next 16 bytes another one. Row i of each block becomes its
+/// column i.
+template <class V, std::size_t Rows>
+TENSORNORM_INLINE void transpose(V (&row)[Rows]) {
+  constexpr int side = static_cast<int>(Rows);
+  static_assert(Rows * sizeof(typename V::scalar) == 16 && V::size % side == 0);
+#if TENSORNORM_GNU_VECTORS
+  constexpr auto lanes = std::make_integer_sequence<int, V::size>();
+  if constexpr (side == 4) {
+    const V a = pair_lanes<0, true>(row[0], row[1], lanes);
+    const V b = pair_lanes<2, true>(row[0], row[1], lanes);
+    const V c = pair_lanes<0, true>(row[2], row[3], lanes);
+    const V d = pair_lanes<2, true>(row[2], row[3], lanes);
+    row[0] = pair_lanes<0, false>(a, c, lanes);
+    row[1] = pair_lanes<2, false>(a, c, lanes);
+    row[2] = pair_lanes<0, false>(b, d, lanes);
+    row[3] = pair_lanes<2, false>(b, d, lanes);
   } else {
-    static_assert(V::size == 2);
-    const V a{__builtin_shufflevector(row[0].v, row[1].v, 0, 2)};
-    row[1] = V{__builtin_shufflevector(row[0].v, row[1].v, 1, 3)};
+    static_assert(side == 2);
+    const V a = pair_lanes<0, true>(row[0], row[1], lanes);
+    row[1] = pair_lanes<1, true>(row[0], row[1], lanes);
     row[0] = a;
   }
 #else
-  for (int i = 0; i < V::size; ++i)
-    for (int j = 0; j < i; ++j) {
-      const auto x = row[i][j];
-      row[i].set(j, row[j][i]);
-      row[j].set(i, x);
-    }
+  for (int block = 0; block < V::size; block += side)
+    for (int i = 0; i < side; ++i)
+      for (int j = 0; j < i; ++j) {
+        const auto x = row[i][block + j];
+        row[i].set(block + j, row[j][block + i]);
+        row[j].set(block + i, x);
+      }
 #endif
 }
 

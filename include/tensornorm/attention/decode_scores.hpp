@@ -1,0 +1,106 @@
+// Scores of a few queries and a block of keys. Keys lie side by side in lanes, which transposition makes of
+// their dims; every sum has the order that the tiles of fused_attention give it.
+#pragma once
+
+#include "decode_memory.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+template <class Isa, class P>
+struct decode_scores {
+  using T = typename P::compute;
+  using V = native_vec<Isa, T>;
+  using few = vec<Isa, T, (V::size / 2 > packet<Isa, T>::size ? V::size / 2 : packet<Isa, T>::size)>;
+
+  const P& p;
+  const decode_memory<P>& memory;
+
+  /// Scores of `count` keys, at most a block, whose dims lie side by side: one block for each row of queries.
+  TENSORNORM_INLINE void of(const head_view<const T>& k, index rows, index count) const {
+    for (index row = 0; row < padded_rows(rows); row += decode_rows)
+      if (rows == 1)
+        for (index j = 0; j < count; j += few::size) score<1, few>(k, count, row, j);
+      else
+        for (index j = 0; j < count; j += V::size) score<decode_rows, V>(k, count, row, j);
+  }
+
+ private:
+  /// Asks for what lies ahead of a tile of L::size keys, `part` of as many parts as a key has lines: in the
+  /// order of memory where keys follow each other, since that is what the machine's own prefetching follows.
+  /// And for a page far ahead, since finding one takes longer than reading it.
+  template <class L>
+  TENSORNORM_INLINE void fetch_keys(const T* key, index key_step, index part) const {
+    if (part == 0) prefetch<cache_level::second>(key + pages_ahead * key_step);
+    const bool adjacent = key_step == p.shape.dim && key_step % line_of<T> == 0;
+    const T* const first = key + keys_ahead * key_step + part * line_of<T> * (adjacent ? L::size : 1);
+    const index step = adjacent ? line_of<T> : key_step;
+    TENSORNORM_UNROLL
+    for (int n = 0; n < L::size; ++n) prefetch<cache_level::second>(first + n * step);
+  }
+
+  /// Scores of Rows rows and of `count` keys, at most a vector of them, beginning with key j of the block.
+  template <int Rows, class L>
+  TENSORNORM_INLINE void score(const head_view<const T>& k, index count, index row, index j) const {
+    using packet = kernel::packet<Isa, T>;
+    const T* keys[static_cast<std::size_t>(L::size)];
+    for (int n = 0; n < L::size; ++n)
+      keys[n] = k.data + (j + (n < count - j ? n : count - j - 1)) * k.token_step;
+    L all[Rows];
+    L sum[chains][Rows];
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) all[r] = L::splat(0);
+    for (index d = 0; d < p.shape.dim; d += depth_block) {
+      const index last = d + depth_block < p.shape.dim ? d + depth_block : p.shape.dim;
+      TENSORNORM_UNROLL
+      for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);
+      index e = d;
+      for (; e + packet::size <= last; e += packet::size) {
+        if (row == 0 && e % line_of<T> == 0)
+          fetch_keys<L>(k.data + j * k.token_step, k.token_step, e / line_of<T>);
+        add_dims_of_keys<Rows>(
+            row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
+      }
+      if (e < last)
+        add_dims_of_keys<Rows>(
+            row, e,
+            [&](int n) TENSORNORM_INLINE_LAMBDA {
+              return load_first<packet>(keys[n] + e, static_cast<int>(last - e));
+            },
+            sum);
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) all[r] = all[r] + (sum[0][r] + sum[1][r]);
+    }
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) all[r].store(memory.scores + (row + r) * key_block + j);
+  }
+
+  /// Adds the products of a packet of dims, which begin at e, to the sums of a vector of keys: load(n) reads
+  /// those of key n, and transposition makes lanes of keys of them.
+  template <int Rows, class L, class Load>
+  TENSORNORM_INLINE void add_dims_of_keys(index row, index e, const Load& load,
+                                          L (&sum)[chains][Rows]) const {
+    using packet = kernel::packet<Isa, T>;
+    constexpr int parts = L::size / packet::size;
+    L lanes[static_cast<std::size_t>(packet::size)];
+    TENSORNORM_UNROLL
+    for (int i = 0; i < packet::size; ++i) {
+      packet part[static_cast<std::size_t>(parts)];
+      TENSORNORM_UNROLL
+      for (int n = 0; n < parts; ++n) part[n] = load(n * packet::size + i);
+      lanes[i] = join_packets<L>(part);
+    }
+    transpose(lanes);
+    TENSORNORM_UNROLL
+    for (int i = 0; i < packet::size; ++i) TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r)
+      sum[i % chains][r] = fma(L::splat(memory.queries[(row + r) * padded_dim(p.shape.dim) + e + i]),
+                               lanes[i], sum[i % chains][r]);
+  }
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
