@@ -40,7 +40,8 @@ Layer with_learned_parameters(Layer layer) {
   for (auto& p : layer.parameters()) {
     normal_source source(seed++);
     for (index_nn i = 0; i < p.value.size(); ++i)
-      p.value(i) = narrow<typename Layer::parameter_type::Scalar>(widen(p.value(i)) + source(0, 0.25));
+      p.value(i) = narrow<typename Layer::parameter_type::Scalar>(static_cast<double>(widen(p.value(i))) +
+                                                                  source(0, 0.25));
   }
   return layer;
 }

@@ -1,6 +1,8 @@
 // LayerNorm with a weight and a bias that learn.
 #pragma once
 
+#include <algorithm>
+
 #include "../eigen/layer_norm.hpp"
 #include "../eigen/layer_norm_backward.hpp"
 #include "norm_layer.hpp"

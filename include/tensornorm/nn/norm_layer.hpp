@@ -2,17 +2,16 @@
 // name.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "../eigen/argument.hpp"
-#include "../eigen/backward_requests.hpp"
 #include "../eigen/errors.hpp"
+#include "../eigen/gradient_memory.hpp"
+#include "../eigen/gradient_requests.hpp"
 #include "../eigen/options.hpp"
 #include "../eigen/plan.hpp"
 
@@ -44,31 +43,6 @@ struct row_counts {
   index rows;
   index elements;  // of each
 };
-
-/// The owner of memory for Scalars in the shape of X.
-template <class X, class Scalar>
-struct plain_of {
-  using cast = decltype(std::declval<const X&>().template cast<Scalar>());
-  using type = typename std::remove_cvref_t<cast>::PlainObject;
-};
-template <any_tensor X, class Scalar>
-struct plain_of<X, Scalar> {
-  using type = Eigen::Tensor<Scalar, rank_of<X>, row_major<X> ? Eigen::RowMajor : Eigen::ColMajor>;
-};
-
-/// Memory for Scalars in the shape and storage order of x.
-template <class Scalar, class X>
-auto plain_like(const X& x) {
-  typename plain_of<X, Scalar>::type result;
-  if constexpr (any_tensor<X>) {
-    Eigen::array<Eigen::Index, rank_of<X>> size;
-    std::ranges::copy(shape_of(x).size, size.begin());
-    result.resize(size);
-  } else {
-    result.resize(x.rows(), x.cols());
-  }
-  return result;
-}
 
 }  // namespace detail
 
@@ -119,7 +93,7 @@ class NormLayer {
   /// The gradient of x, given that of y, for the x that forward() was last evaluated on. The gradients of
   /// parameters are added to what is there. Requests: grad_x(dx) (then nothing is returned), on(device),
   /// plus_gradient(ds), grad_branch(dbranch, alpha), use_workspace(ws).
-  template <detail::eigen_argument DY, detail::eigen_argument X, class... Requests>
+  template <detail::eigen_argument DY, detail::eigen_argument X, detail::gradient_request... Requests>
   auto backward(const DY& dy, const X& x, const Requests&... requests) {
     const index rows = check(x);
     if (saved_.rstd.size() != rows)
@@ -129,10 +103,10 @@ class NormLayer {
       if (detail::shape_of(dy).size != detail::shape_of(x).size)
         detail::fail(Layer::name, "dy has shape ", detail::shape_text(detail::shape_of(dy).size),
                      ", expected ", detail::shape_text(detail::shape_of(x).size));
-    if constexpr (detail::names_grad_x<Requests...>) {
+    if constexpr (detail::times_asked < grad_x_t, Requests... >> 0) {
       self().differentiate(dy, x, saved_, requests...);
     } else {
-      auto dx = detail::plain_like<Scalar>(x);
+      auto dx = detail::like(x);
       self().differentiate(dy, x, saved_, grad_x(dx), requests...);
       return dx;
     }

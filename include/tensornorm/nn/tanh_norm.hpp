@@ -63,10 +63,11 @@ class TanhNorm : public NormLayer<TanhNorm<Scalar, Parameter>, tanh_norm_options
   void differentiate(const DY& dy, const X& x, const statistics<accumulator>& saved,
                      const Requests&... requests) {
     const auto& device = detail::device_of(requests...);
-    auto y = detail::plain_like<accumulator>(x);  // not Scalar: 16 bits of a y near 1 say nothing of 1 − y²
+    auto y = detail::like(
+        x.template cast<accumulator>());  // not Scalar: 16 bits of a y near 1 say nothing of 1 − y²
     assign(y, x.template cast<accumulator>(), device);
     assign(y, tensornorm::tanh(layer_norm(y, norm_options(nullptr)), number(alpha(0))), device);
-    auto dt = detail::plain_like<Scalar>(x);
+    auto dt = detail::like(x);
     assign(dt, dy, device);
     // No product goes into a sum, so that nothing can be contracted and the bits are the same everywhere.
     const auto one = accumulator(1);
