@@ -170,7 +170,7 @@ TEST(a_norm_layer, is_unchanged_by_what_it_cannot_load) {
   wrong["bias"].resize(4);
   expect_refused("LayerNorm: load: bias has 4 elements, expected 3", wrong);
   expect_refused("LayerNorm: load: bias is missing", tn::RmsNorm<float>({.dim = 3}).save());
-  expect_refused("LayerNorm: load: bias is missing", {});
+  expect_refused("LayerNorm: load: weight is missing", {});
   tn::LayerNorm<float> without({.dim = 3, .bias = false});
   expect_error("LayerNorm: load: bias is no parameter of it", [&] { without.load(other); });
   tn::TanhNorm<float> tanh;
