@@ -105,14 +105,30 @@ TEST(a_norm_layer, learns_the_scale_inside_a_tanh) {
 }
 
 TEST(a_norm_layer, begins_as_the_norm_without_parameters) {
-  const auto x = normal_tensor<row_major_tensor<double, 2>>({3, 6}, 528, 3, 2);
-  using tensor = row_major_tensor<double, 2>;
-  const tensor layer = tn::LayerNorm<double>({.dim = 6})(x), plain = tn::layer_norm(x);
-  for (index_nn i = 0; i < x.size(); ++i) EXPECT_EQ(layer.data()[i], plain.data()[i]);
-  tn::TanhNorm<double> tanh({.alpha = 0.3});
-  EXPECT_EQ(tanh.alpha(0), 0.3);
-  EXPECT_EQ(tn::TanhNorm<double>().alpha(0), 1);
-  for (const auto value : gradients_of(tanh)) EXPECT_EQ(value, 0);
+  using tensor = row_major_tensor<double, 3>;
+  const auto x = normal_tensor<tensor>({3, 4, 6}, 528, 3, 2);
+  const auto expect_equal = [&](auto layer, const tensor& expected) {
+    const tensor y = layer(x);
+    for (index_nn i = 0; i < x.size(); ++i) EXPECT_EQ(y.data()[i], expected.data()[i]) << layer.name;
+    for (const auto value : gradients_of(layer)) EXPECT_EQ(value, 0) << layer.name;
+  };
+  expect_equal(tn::RmsNorm<double>({.dim = 6}), tn::rms_norm(x));
+  expect_equal(tn::SimpleNorm<double>({.dim = 6}), tn::simple_norm(x));
+  expect_equal(tn::LayerNorm<double>({.dim = 6}), tn::layer_norm(x));
+  expect_equal(tn::GroupNorm<double>({.groups = 2, .channels = 4}), tn::group_norm(x, 2));
+  expect_equal(tn::TanhNorm<double>(), tn::tanh(tn::layer_norm(x), 1.));
+  expect_equal(tn::TanhNorm<double>({.alpha = 0.25}), tn::tanh(tn::layer_norm(x), 0.25));
+}
+
+TEST(a_norm_layer, learns_in_16_bits_where_tanh_is_1_in_16_bits) {
+  using tensor = row_major_tensor<Eigen::bfloat16, 2>;
+  const auto x = tensor_of<tensor>({1, 2}, {Eigen::bfloat16(-1.f), Eigen::bfloat16(1.f)});
+  tn::TanhNorm<Eigen::bfloat16, float> norm({.alpha = 4});
+  const tensor y = norm.forward(x);
+  EXPECT_EQ(widen(y(0, 1)), 1);
+  norm.backward(x, x);
+  const double slope = 1 / std::pow(std::cosh(4.), 2);
+  EXPECT_NEAR(norm.alpha_gradient(0), 2 * slope, slope / 50);
 }
 
 TEST(a_norm_layer, shows_its_parameters_by_name) {

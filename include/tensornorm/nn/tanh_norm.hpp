@@ -20,16 +20,15 @@ struct tanh_norm_options {
 ///
 /// Shapes    as layer_norm without parameters; alpha: 1.
 /// Units     as layer_norm.
-/// Types     as NormLayer, and so are Aliasing, Edges and Throws.
-/// Error     that of tanh(layer_norm(x), alpha). Backward is layer_norm_backward on dy · (1 − y²), y taken
-/// again in
-///           accumulator_t, their product rounded to Scalar; alpha's gradient is a sum of such terms in
-///           double.
-/// Cost      forward that of layer_norm. backward is forward and layer_norm_backward, and a pass over dy and
-/// y; it
-///           allocates both, and two rows.
-/// Source    the chain rule; tanh in place of a norm is Zhu et al. 2025, arXiv:2503.10622, here it follows
-/// one.
+/// Types     as NormLayer, and so are Aliasing and Edges.
+/// Error     that of tanh(layer_norm(x), alpha). dx is that of layer_norm_backward on dt = dy · (1 − y²),
+/// with y
+///           computed again in accumulator_t and dt rounded to Scalar. alpha_gradient is Σ dt · x̂, added up
+///           over rows as gradients of weights are, then over elements in double.
+/// Throws    std::invalid_argument: an eps that is negative or not finite; else as NormLayer.
+/// Cost      forward that of layer_norm. backward that of both directions and a pass over dy and y, for which
+///           it allocates memory, and two rows.
+/// Source    the chain rule. tanh(alpha · x) in place of a norm is Zhu et al. 2025, arXiv:2503.10622.
 template <class Scalar, class Parameter = Scalar>
 class TanhNorm : public NormLayer<TanhNorm<Scalar, Parameter>, tanh_norm_options, Scalar, Parameter> {
   using base = NormLayer<TanhNorm, tanh_norm_options, Scalar, Parameter>;
