@@ -21,10 +21,9 @@ struct tanh_norm_options {
 /// Shapes    as layer_norm without parameters; alpha: 1.
 /// Units     as layer_norm.
 /// Types     as NormLayer, and so are Aliasing and Edges.
-/// Error     that of tanh(layer_norm(x), alpha). dx is that of layer_norm_backward on dt = dy · (1 − y²),
-/// with y
-///           computed again in accumulator_t and dt rounded to Scalar. alpha_gradient is Σ dt · x̂, added up
-///           over rows as gradients of weights are, then over elements in double.
+/// Error     that of tanh(layer_norm(x), alpha). dx is that of layer_norm_backward on dt = dy · (1 − y²), where
+///           y is computed again in accumulator_t and dt rounded to Scalar. alpha_gradient is Σ dt · x̂, added
+///           up over rows as gradients of weights are, then over elements in double.
 /// Throws    std::invalid_argument: an eps that is negative or not finite; else as NormLayer.
 /// Cost      forward that of layer_norm. backward that of both directions and a pass over dy and y, for which
 ///           it allocates memory, and two rows.
