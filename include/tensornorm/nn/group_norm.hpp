@@ -17,15 +17,13 @@ struct group_norm_layer_options {
 
 /// group_norm with a weight and a bias that learn, one of each for each channel.
 ///
-/// Shapes    as group_norm; weight: channels, it begins as ones; bias: channels, it begins as zeros, or empty
-/// without
-///           bias.
+/// Shapes    as group_norm; weight: channels, beginning as ones; bias: channels, beginning as zeros, or empty
+///           without bias.
 /// Units     as group_norm.
 /// Types     as NormLayer, and so are Aliasing, Edges and Cost.
 /// Error     that of group_norm and group_norm_backward.
 /// Throws    std::invalid_argument: groups or channels below 1, groups that do not divide channels, an eps
-/// that is
-///           negative or not finite; else as NormLayer.
+///           that is negative or not finite; else as NormLayer.
 /// Source    Wu and He 2018, arXiv:1803.08494.
 template <class Scalar, class Parameter = Scalar>
 class GroupNorm

@@ -21,11 +21,13 @@ struct layer_norm_layer_options {
 /// layer_norm with a weight and a bias that learn:  y = (x − μ) · r · weight + bias,
 /// r = 1 / sqrt(Σ(x − μ)² / (N − correction) + eps).
 ///
-/// Shapes    as layer_norm; weight: dim, it begins as ones; bias: dim, it begins as zeros, or empty without
-/// bias. Units     as layer_norm. Types     as NormLayer, and so are Aliasing, Edges and Cost. Error     that
-/// of layer_norm and layer_norm_backward. Throws    std::invalid_argument: dim below 1 or not above the
-/// correction, an eps that is negative or not finite;
-///           else as NormLayer.
+/// Shapes    as layer_norm; weight: dim, beginning as ones; bias: dim, beginning as zeros, or empty
+///           without bias.
+/// Units     as layer_norm.
+/// Types     as NormLayer, and so are Aliasing, Edges and Cost.
+/// Error     that of layer_norm and layer_norm_backward.
+/// Throws    std::invalid_argument: dim below 1 or not above the correction, an eps that is negative or not
+///           finite; else as NormLayer.
 /// Source    Ba, Kiros and Hinton 2016, arXiv:1607.06450.
 template <class Scalar, class Parameter = Scalar>
 class LayerNorm
