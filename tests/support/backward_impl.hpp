@@ -1,0 +1,62 @@
+// The definitions of backward.hpp. A file that instantiates them names the scalar of x, and the wider one
+// that its weights may have, as macros.
+#pragma once
+
+#define EIGEN_USE_THREADS
+#include "backward.hpp"
+#include "with_parameter.hpp"
+
+namespace tensornorm_test {
+
+template <class T, class W>
+void backward_rows(const formula& f, const row_block& block, const backward_memory<T, W>& memory,
+                   bool weight_is_offset, const Eigen::ThreadPoolDevice* pool) {
+  using tensor = Eigen::Tensor<T, 3, Eigen::RowMajor>;
+  using vector = Eigen::Tensor<W, 1>;
+  const Eigen::TensorMap<const tensor> dy(memory.dy, block.outer, block.size, block.inner),
+      x(memory.x, block.outer, block.size, block.inner);
+  Eigen::TensorMap<tensor> dx(memory.dx, block.outer, block.size, block.inner);
+  Eigen::TensorMap<vector> dweight(memory.dweight, block.size);
+  const auto call = [&](const auto& w, const auto&... more) {
+    if (f.kind == norm::rms) {
+      if (memory.saved)
+        tn::rms_norm_backward(dy, x, w, *memory.saved, {.axes = 1}, tn::grad_x(dx), tn::grad_weight(dweight),
+                              more...);
+      else
+        tn::rms_norm_backward(dy, x, w, {.axes = 1, .eps = f.eps}, tn::grad_x(dx), tn::grad_weight(dweight),
+                              more...);
+    } else if (f.kind == norm::simple) {
+      if (memory.saved)
+        tn::simple_norm_backward(dy, x, w, *memory.saved, {.axes = 1}, tn::grad_x(dx),
+                                 tn::grad_weight(dweight), more...);
+      else
+        tn::simple_norm_backward(dy, x, w, {.axes = 1, .eps = f.eps}, tn::grad_x(dx),
+                                 tn::grad_weight(dweight), more...);
+    } else {
+      Eigen::TensorMap<vector> dbias(memory.dbias, block.size);
+      if (memory.saved)
+        tn::layer_norm_backward(dy, x, w, *memory.saved, {.axes = 1, .correction = f.correction},
+                                tn::grad_x(dx), tn::grad_weight(dweight), tn::grad_bias(dbias), more...);
+      else
+        tn::layer_norm_backward(dy, x, w, {.axes = 1, .eps = f.eps, .correction = f.correction},
+                                tn::grad_x(dx), tn::grad_weight(dweight), tn::grad_bias(dbias), more...);
+    }
+  };
+  with_parameter<T>(memory.weight, block.size, weight_is_offset, [&](const auto& w) {
+    if (pool)
+      call(w, tn::on(*pool));
+    else
+      call(w);
+  });
+}
+
+template void backward_rows(const formula&, const row_block&, const backward_memory<TENSORNORM_TEST_SCALAR>&,
+                            bool, const Eigen::ThreadPoolDevice*);
+
+#ifdef TENSORNORM_TEST_WIDER
+template void backward_rows(const formula&, const row_block&,
+                            const backward_memory<TENSORNORM_TEST_SCALAR, TENSORNORM_TEST_WIDER>&, bool,
+                            const Eigen::ThreadPoolDevice*);
+#endif
+
+}  // namespace tensornorm_test
