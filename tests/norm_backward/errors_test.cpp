@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "../support/backward_kernels.hpp"
 #include "../support/bounds.hpp"
 #include "../support/tensors.hpp"
 
@@ -117,30 +118,30 @@ TEST_F(backward_errors, destinations_of_another_shape_which_are_not_resized) {
   vector wrong_p(4);
   wrong_x.setConstant(42);
   wrong_p.setConstant(42);
-  expect("layer_norm_backward", {"grad_x", "2x5x4", "2x4x5"},
+  expect("layer_norm_backward", {"gradient of x", "2x5x4", "2x4x5"},
          [&] { tn::layer_norm_backward(dy, x, w, tn::grad_x(wrong_x), tn::grad_weight(dw)); });
-  expect("layer_norm_backward", {"grad_weight", "4", "5"},
+  expect("layer_norm_backward", {"gradient of weight", "4", "5"},
          [&] { tn::layer_norm_backward(dy, x, w, tn::grad_x(dx), tn::grad_weight(wrong_p)); });
-  expect("layer_norm_backward", {"grad_bias", "4", "5"}, [&] {
+  expect("layer_norm_backward", {"gradient of bias", "4", "5"}, [&] {
     tn::layer_norm_backward(dy, x, w, tn::grad_x(dx), tn::grad_weight(dw), tn::grad_bias(wrong_p));
   });
-  expect("rms_norm_backward", {"grad_weight", "4", "5"},
+  expect("rms_norm_backward", {"gradient of weight", "4", "5"},
          [&] { tn::rms_norm_backward(dy, x, tn::none, tn::grad_x(dx), tn::grad_weight(wrong_p)); });
-  expect("group_norm_backward", {"grad_weight", "5", "4"},
+  expect("group_norm_backward", {"gradient of weight", "5", "4"},
          [&] { tn::group_norm_backward(dy, x, 2, tn::none, tn::grad_x(dx), tn::grad_weight(dw)); });
-  expect("group_norm_backward", {"grad_bias", "5", "4"},
+  expect("group_norm_backward", {"gradient of bias", "5", "4"},
          [&] { tn::group_norm_backward(dy, x, 2, tn::none, tn::grad_x(dx), tn::grad_bias(db)); });
-  expect("rms_norm_backward", {"grad_branch", "2x5x4", "2x4x5"},
+  expect("rms_norm_backward", {"gradient of the branch", "2x5x4", "2x4x5"},
          [&] { tn::rms_norm_backward(dy, x, w, tn::grad_x(dx), tn::grad_branch(wrong_x, 1)); });
-  expect("rms_norm_backward", {"plus_gradient", "2x5x4", "2x4x5"},
+  expect("rms_norm_backward", {"gradient to add", "2x5x4", "2x4x5"},
          [&] { tn::rms_norm_backward(dy, x, w, tn::grad_x(dx), tn::plus_gradient(wrong_x)); });
   row_major_tensor<float, 2> turned(5, 4), column(5, 1);
   turned.setConstant(42);
   column.setConstant(42);
-  expect("layer_norm_backward", {"grad_weight", "5x4", "4x5"}, [&] {
+  expect("layer_norm_backward", {"gradient of weight", "5x4", "4x5"}, [&] {
     tn::layer_norm_backward(dy, x, tn::none, {.axes = {1, 2}}, tn::grad_x(dx), tn::grad_weight(turned));
   });
-  expect("layer_norm_backward", {"grad_weight", "5x1", "5"},
+  expect("layer_norm_backward", {"gradient of weight", "5x1", "5"},
          [&] { tn::layer_norm_backward(dy, x, w, tn::grad_x(dx), tn::grad_weight(column)); });
   for (const float value : elements_of(wrong_x)) EXPECT_EQ(value, 42);
   for (const float value : elements_of(wrong_p)) EXPECT_EQ(value, 42);
@@ -191,7 +192,7 @@ TEST_F(backward_errors, sizes_whose_product_overflows) {
 }
 
 TEST_F(backward_errors, accumulation_together_with_plus_gradient) {
-  expect("layer_norm_backward", {"plus_gradient", "accumulate"}, [&] {
+  expect("layer_norm_backward", {"gradient of x accumulates"}, [&] {
     tn::layer_norm_backward(dy, x, w, tn::grad_x(dx, tn::accumulate), tn::plus_gradient(dy),
                             tn::grad_weight(dw));
   });
@@ -216,13 +217,16 @@ struct backward_overlaps : backward_errors {
 
 TEST_F(backward_overlaps, of_dx_with_an_input_in_part) {
   for (const std::size_t offset : {1u, 20u, 39u}) {
-    expect_overlap({"grad_x", "x"}, [&] { tn::layer_norm_backward(dy, map(0), w, tn::grad_x(map(offset))); });
-    expect_overlap({"grad_x", "x"}, [&] { tn::layer_norm_backward(dy, map(offset), w, tn::grad_x(map(0))); });
-    expect_overlap({"grad_x", "dy"}, [&] { tn::layer_norm_backward(map(0), x, w, tn::grad_x(map(offset))); });
-    expect_overlap({"grad_x", "plus_gradient"}, [&] {
+    expect_overlap({"gradient of x", "x"},
+                   [&] { tn::layer_norm_backward(dy, map(0), w, tn::grad_x(map(offset))); });
+    expect_overlap({"gradient of x", "x"},
+                   [&] { tn::layer_norm_backward(dy, map(offset), w, tn::grad_x(map(0))); });
+    expect_overlap({"gradient of x", "dy"},
+                   [&] { tn::layer_norm_backward(map(0), x, w, tn::grad_x(map(offset))); });
+    expect_overlap({"gradient of x", "gradient to add"}, [&] {
       tn::layer_norm_backward(dy, x, w, tn::grad_x(map(0)), tn::plus_gradient(map(offset)));
     });
-    expect_overlap({"grad_x", "weight"},
+    expect_overlap({"gradient of x", "weight"},
                    [&] { tn::layer_norm_backward(dy, x, parameter(offset), tn::grad_x(map(0))); });
   }
   tn::layer_norm_backward(dy, map(0), w, tn::grad_x(map(40)));
@@ -233,49 +237,48 @@ TEST_F(backward_overlaps, of_dx_and_an_input_with_other_strides) {
   using matrix = Eigen::Map<Eigen::MatrixXf>;
   using spread = Eigen::Map<Eigen::MatrixXf, 0, Eigen::OuterStride<>>;
   const Eigen::MatrixXf m = Eigen::MatrixXf::Ones(5, 6);
-  expect_overlap({"grad_x", "x"}, [&] {
-    tn::layer_norm_backward(m, matrix(buffer.data(), 5, 6), tn::none,
-                            tn::grad_x(spread(buffer.data(), 5, 6, Eigen::OuterStride<>(7))));
-  });
+  spread out(buffer.data(), 5, 6, Eigen::OuterStride<>(7));
+  expect_overlap({"gradient of x", "x"},
+                 [&] { tn::layer_norm_backward(m, matrix(buffer.data(), 5, 6), tn::none, tn::grad_x(out)); });
 }
 
 TEST_F(backward_overlaps, of_a_gradient_of_parameters_with_an_input) {
-  expect_overlap({"grad_weight", "x"},
+  expect_overlap({"gradient of weight", "x"},
                  [&] { tn::layer_norm_backward(dy, map(0), w, tn::grad_weight(parameter(7))); });
-  expect_overlap({"grad_weight", "dy"},
+  expect_overlap({"gradient of weight", "dy"},
                  [&] { tn::layer_norm_backward(map(0), x, w, tn::grad_weight(parameter(36))); });
-  expect_overlap({"grad_bias", "x"},
+  expect_overlap({"gradient of bias", "x"},
                  [&] { tn::layer_norm_backward(dy, map(0), w, tn::grad_bias(parameter(7))); });
-  expect_overlap({"grad_bias", "dy"},
+  expect_overlap({"gradient of bias", "dy"},
                  [&] { tn::layer_norm_backward(map(0), x, w, tn::grad_bias(parameter(7))); });
-  expect_overlap({"grad_weight", "weight"},
+  expect_overlap({"gradient of weight", "weight"},
                  [&] { tn::layer_norm_backward(dy, x, parameter(0), tn::grad_weight(parameter(4))); });
 }
 
 TEST_F(backward_overlaps, of_destinations_with_one_another) {
-  expect_overlap({"grad_weight", "grad_bias"}, [&] {
+  expect_overlap({"gradient of weight", "gradient of bias"}, [&] {
     tn::layer_norm_backward(dy, x, w, tn::grad_weight(parameter(0)), tn::grad_bias(parameter(4)));
   });
-  expect_overlap({"grad_x", "grad_weight"}, [&] {
+  expect_overlap({"gradient of x", "gradient of weight"}, [&] {
     tn::layer_norm_backward(dy, x, w, tn::grad_x(map(0)), tn::grad_weight(parameter(3)));
   });
-  expect_overlap({"grad_x", "grad_bias"}, [&] {
+  expect_overlap({"gradient of x", "gradient of bias"}, [&] {
     tn::layer_norm_backward(dy, x, w, tn::grad_x(map(0)), tn::grad_bias(parameter(39)));
   });
-  expect_overlap({"grad_x", "grad_branch"},
+  expect_overlap({"gradient of x", "gradient of the branch"},
                  [&] { tn::layer_norm_backward(dy, x, w, tn::grad_x(map(0)), tn::grad_branch(map(10), 2)); });
 }
 
 TEST_F(backward_overlaps, of_the_branch_with_an_input_or_a_sum) {
-  expect_overlap({"grad_branch", "x"}, [&] {
+  expect_overlap({"gradient of the branch", "x"}, [&] {
     tn::layer_norm_backward(dy, map(0), w, tn::grad_x(dx), tn::grad_branch(map(10), 2));
   });
-  expect_overlap({"grad_branch", "dy"},
+  expect_overlap({"gradient of the branch", "dy"},
                  [&] { tn::layer_norm_backward(map(0), x, w, tn::grad_x(dx), tn::grad_branch(map(10), 2)); });
-  expect_overlap({"grad_branch", "plus_gradient"}, [&] {
+  expect_overlap({"gradient of the branch", "gradient to add"}, [&] {
     tn::layer_norm_backward(dy, x, w, tn::grad_x(dx), tn::plus_gradient(map(0)), tn::grad_branch(map(10), 2));
   });
-  expect_overlap({"grad_branch", "grad_weight"}, [&] {
+  expect_overlap({"gradient of the branch", "gradient of weight"}, [&] {
     tn::layer_norm_backward(dy, x, w, tn::grad_branch(map(0), 2), tn::grad_weight(parameter(10)));
   });
 }

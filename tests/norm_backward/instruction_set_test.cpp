@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 
 #include "../support/backward.hpp"
@@ -88,6 +89,39 @@ result_hashes all_results() {
   add_axes<row_major_tensor<float, 4>>(all, "row-major");
   add_axes<col_major_tensor<float, 4>>(all, "column-major");
   return all;
+}
+
+template <class T>
+void expect_the_same_bits_at_every_level() {
+  using tn::kernel::isa_level;
+  for (const formula& f : three_norms())
+    for (const row_block& block : blocks()) {
+      SCOPED_TRACE(testing::Message()
+                   << name_of(f.kind) << " " << scalar_names::GetName<T>(0) << " " << block);
+      const auto input = input_for<T>(block, plain_data, 365);
+      const auto expected = expected_gradients(f, block, input);
+      std::optional<gradients<T>> first;
+      for (const isa_level level : {isa_level::baseline, isa_level::avx2, isa_level::avx512}) {
+        if (level > tn::kernel::best_isa()) continue;
+        SCOPED_TRACE(tn::kernel::name(level));
+        gradients<T> result(f, block);
+        backward_rows_at<T>(level, f, block, result.memory_for(input));
+        EXPECT_TRUE(dx_within_bounds(result.x, expected));
+        EXPECT_TRUE(dweight_within_bounds<T>(result.weight, expected));
+        if (level == isa_level::baseline && !tn::kernel::baseline::has_fma) continue;
+        if (!first) first = result;
+        EXPECT_TRUE(same_bits(result.x, first->x));
+        EXPECT_TRUE(same_bits(result.weight, first->weight));
+        EXPECT_TRUE(same_bits(result.bias, first->bias));
+      }
+    }
+}
+
+TEST(gradients, of_every_instruction_set_of_this_machine_with_fused_multiply_add_agree_to_the_bit) {
+  expect_the_same_bits_at_every_level<float>();
+  expect_the_same_bits_at_every_level<double>();
+  expect_the_same_bits_at_every_level<Eigen::half>();
+  expect_the_same_bits_at_every_level<Eigen::bfloat16>();
 }
 
 TEST(gradients, reproduce_the_committed_bits_with_fused_multiply_add_and_keep_the_bounds_without) {

@@ -50,6 +50,41 @@ void backward_rows(const formula& f, const row_block& block, const backward_memo
   });
 }
 
+template <class T>
+void backward_rows_at(tn::kernel::isa_level level, const formula& f, const row_block& block,
+                      const backward_memory<T>& memory) {
+  using stored = tn::detail::stored_t<T>;
+  using compute = tn::kernel::compute_t<stored>;
+  tn::kernel::gradient_problem<stored> problem;
+  problem.x = tn::detail::stored_pointer(memory.x);
+  problem.dy = tn::detail::stored_pointer(memory.dy);
+  problem.dx = tn::detail::stored_pointer(memory.dx);
+  problem.rows = {block.outer, block.inner, 1, block.size};
+  problem.x_strides = problem.dy_strides = problem.dx_strides = {block.size * block.inner, 1, 0, block.inner};
+  problem.weight = tn::detail::stored_pointer(memory.weight);
+  problem.eps = f.eps;
+  problem.correction = f.kind == norm::simple ? 1 : f.correction;
+  problem.wants_weight = true;
+  problem.wants_bias = f.kind == norm::layer;
+  const tn::kernel::gradient_work work(problem);
+  std::vector<compute> sums(static_cast<std::size_t>(work.arrays * work.length)),
+      own(static_cast<std::size_t>(work.thread_memory));
+  if (f.kind == norm::rms)
+    tn::kernel::differentiate<tn::kernel::rms_formula>(problem, 0, work.units, sums.data(), own.data(),
+                                                       level);
+  else if (f.kind == norm::simple)
+    tn::kernel::differentiate<tn::kernel::simple_formula>(problem, 0, work.units, sums.data(), own.data(),
+                                                          level);
+  else
+    tn::kernel::differentiate<tn::kernel::layer_formula>(problem, 0, work.units, sums.data(), own.data(),
+                                                         level);
+  tn::kernel::merge_arrays(sums.data(), work.arrays, work.length, level);
+  for (std::size_t i = 0; i < block.length(); ++i) {
+    memory.dweight[i] = static_cast<T>(sums[i]);
+    if (problem.wants_bias) memory.dbias[i] = static_cast<T>(sums[block.length() + i]);
+  }
+}
+
 template void backward_rows(const formula&, const row_block&, const backward_memory<TENSORNORM_TEST_SCALAR>&,
                             bool, const Eigen::ThreadPoolDevice*);
 
@@ -60,3 +95,9 @@ template void backward_rows(const formula&, const row_block&,
 #endif
 
 }  // namespace tensornorm_test
+
+TENSORNORM_TEST_BACKWARD_KERNELS(, tensornorm_test::stored_backward_scalar,
+                                 tensornorm_test::stored_backward_scalar)
+#ifdef TENSORNORM_TEST_WIDER
+TENSORNORM_TEST_BACKWARD_KERNELS(, tensornorm_test::stored_backward_scalar, TENSORNORM_TEST_WIDER)
+#endif
