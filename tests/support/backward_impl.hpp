@@ -87,6 +87,9 @@ void backward_rows_at(tn::kernel::isa_level level, const formula& f, const row_b
 
 template void backward_rows(const formula&, const row_block&, const backward_memory<TENSORNORM_TEST_SCALAR>&,
                             bool, const Eigen::ThreadPoolDevice*);
+template void backward_rows_at(tn::kernel::isa_level, const formula&, const row_block&,
+                               const backward_memory<TENSORNORM_TEST_SCALAR>&);
+using stored_backward_scalar = tn::detail::stored_t<TENSORNORM_TEST_SCALAR>;
 
 #ifdef TENSORNORM_TEST_WIDER
 template void backward_rows(const formula&, const row_block&,
