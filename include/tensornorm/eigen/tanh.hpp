@@ -1,0 +1,93 @@
+// tanh of norms, with a factor.
+#pragma once
+
+#include <algorithm>
+
+#include "../norm/elementwise.hpp"
+#include "device.hpp"
+#include "plan.hpp"
+
+namespace tensornorm::inline TENSORNORM_ABI {
+namespace detail {
+
+/// The functor under x.customOp(...): x is evaluated into y, and then the function in place.
+template <class F>
+struct map_tensor {
+  F f;
+
+  template <class X>
+  auto dimensions(const X& x) const {
+    const auto s = shape_of(x);
+    Eigen::DSizes<typename X::Index, rank_of<X>> result;
+    for (std::size_t axis = 0; axis < s.size.size(); ++axis)
+      result[axis] = static_cast<typename X::Index>(s.size[axis]);
+    return result;
+  }
+  template <class X, class Y, class Device>
+  void eval(const X& x, Y& y, const Device& device) const {
+    y.device(device) = x;
+    auto* const data = stored_pointer(y.data());
+    constexpr index block = 1024;
+    const index count = y.size();
+    const double bytes = block * sizeof(*data);
+    run_units(
+        kernel::ceil_div(count, block), Eigen::TensorOpCost(bytes, bytes, 4.0 * block), device,
+        [&](index first, index last) {
+          kernel::dispatch<kernel::map_elements>(f, data + first * block,
+                                                 std::min(count, last * block) - first * block);
+        },
+        [](index units) { return units; });
+  }
+};
+
+/// The same for matrices.
+template <class F, class X>
+class map_matrix : public Eigen::ReturnByValue<map_matrix<F, X>> {
+ public:
+  map_matrix(const F& f, const X& x) : f_(f), x_(x) {}
+
+  Eigen::Index rows() const { return x_.rows(); }
+  Eigen::Index cols() const { return x_.cols(); }
+
+  template <class Y>
+  void evalTo(Y& y) const {
+    typename X::PlainObject value = x_;
+    kernel::dispatch<kernel::map_elements>(f_, stored_pointer(value.data()), index{value.size()});
+    y = value;
+  }
+
+ private:
+  F f_;
+  typename Eigen::internal::ref_selector<X>::type x_;
+};
+
+}  // namespace detail
+
+/// y = tanh(factor · x) element by element, for the results of norms as for any other tensor or matrix.
+///
+/// Shapes    x, y any.
+/// Types     float, double, half, bfloat16. In accumulator_t, rounded once; where x is a norm of 16-bit
+///           numbers, that has been rounded before.
+/// Aliasing  y may be x.
+/// Edges     ±inf gives ±1, NaN stays NaN. -0 stays -0.
+/// Error     1.6 eps of the result for the rounded product factor · x.
+/// Bits      the same on any number of threads, with AVX2 or AVX-512.
+/// Throws    what x throws.
+/// Cost      a pass over y after x is there.
+template <detail::eigen_argument X>
+auto tanh(const X& x, double factor = 1) {
+  using scalar = detail::scalar_of<X>;
+  detail::check_data_type<X>();
+  const kernel::scaled_tanh<accumulator_t<scalar>> f{static_cast<accumulator_t<scalar>>(factor)};
+  if constexpr (detail::any_tensor<X>)
+    return x.customOp(detail::map_tensor<kernel::scaled_tanh<accumulator_t<scalar>>>{f});
+  else
+    return detail::map_matrix<kernel::scaled_tanh<accumulator_t<scalar>>, X>(f, x);
+}
+
+}  // namespace tensornorm::inline TENSORNORM_ABI
+
+template <class F, class X>
+struct Eigen::internal::traits<tensornorm::detail::map_matrix<F, X>> {
+  using ReturnType = typename X::PlainObject;
+};

@@ -1,0 +1,36 @@
+// A function of each element, in place.
+#pragma once
+
+#include "../simd/exp.hpp"
+#include "../view/rows.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// tanh(factor · x).
+template <class T>
+struct scaled_tanh {
+  T factor;
+
+  template <class V>
+  TENSORNORM_INLINE V operator()(const V& x) const {
+    return tanh(times(x, V::splat(factor)));
+  }
+};
+
+/// Replaces `count` neighbours by f of them, computed in compute_t and rounded once.
+struct map_elements {
+  template <class Isa, class F, class T>
+  static TENSORNORM_INLINE void run(const F& f, T* const& data, const index& count) {
+    using V = native_vec<Isa, compute_t<T>>;
+    index i = 0;
+    for (; i + V::size <= count; i += V::size) store(f(load<V>(data + i)), data + i);
+    const int rest = static_cast<int>(count - i);
+    if (rest > 0) store_first(f(load_first<V>(data + i, rest)), data + i, rest);
+  }
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
