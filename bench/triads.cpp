@@ -40,7 +40,7 @@ TENSORNORM_VECTORS_END
 template <bool PastCache>
 void run(void* y, const void* x, const void* z, std::size_t bytes) {
   kernel::dispatch<triad_loop<PastCache>>(static_cast<float*>(y), static_cast<const float*>(x),
-                                                 static_cast<const float*>(z), bytes / sizeof(float));
+                                          static_cast<const float*>(z), bytes / sizeof(float));
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 namespace bench {
 
 /// Registers  key/scalar/layout/what  (what is work/contender, or copy/ or triad/ and a reference).
-/// make(operands) is called before the clock starts and returns what is timed: a function object that moves so
-/// many bytes for each element. Unless told, it reads all of x and writes all of y.
+/// make(operands) is called before the clock starts and returns what is timed: a function object that moves
+/// so many bytes for each element. Unless told, it reads all of x and writes all of y.
 template <class Scalar, class Make>
 void add(const place& at, const std::string& what, Make make, double bytes_of_each = 2.0 * sizeof(Scalar)) {
   const std::string key = at.key + "/" + scalar_name<Scalar>;

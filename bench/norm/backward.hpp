@@ -1,5 +1,5 @@
-// The backward pass of each norm twice: by this library, and row by row as a good Eigen user would write it. Both
-// are handed the statistics that the forward pass saved.
+// The backward pass of each norm twice: by this library, and row by row as a good Eigen user would write it.
+// Both are handed the statistics that the forward pass saved.
 #pragma once
 
 #include <cmath>
@@ -48,8 +48,8 @@ struct rms_norm_backward {
   }
 
   template <class X, class Y, class P, class Saved, class To, class Device>
-  static void tensornorm(const X& dy, const X& x, const P& weight, const Saved& saved, int axis, Y& dx, To& to,
-                         const Device& device) {
+  static void tensornorm(const X& dy, const X& x, const P& weight, const Saved& saved, int axis, Y& dx,
+                         To& to, const Device& device) {
     tn::rms_norm_backward(dy, x, weight, saved, {.axes = axis}, tn::grad_x(dx), tn::grad_weight(to.weight),
                           tn::on(device), tn::use_workspace(to.workspace));
   }
@@ -73,8 +73,8 @@ struct simple_norm_backward {
   }
 
   template <class X, class Y, class P, class Saved, class To, class Device>
-  static void tensornorm(const X& dy, const X& x, const P& weight, const Saved& saved, int axis, Y& dx, To& to,
-                         const Device& device) {
+  static void tensornorm(const X& dy, const X& x, const P& weight, const Saved& saved, int axis, Y& dx,
+                         To& to, const Device& device) {
     tn::simple_norm_backward(dy, x, weight, saved, {.axes = axis}, tn::grad_x(dx), tn::grad_weight(to.weight),
                              tn::on(device), tn::use_workspace(to.workspace));
   }
@@ -97,14 +97,15 @@ struct layer_norm_backward {
   }
 
   template <class X, class Y, class P, class Saved, class To, class Device>
-  static void tensornorm(const X& dy, const X& x, const P& weight, const Saved& saved, int axis, Y& dx, To& to,
-                         const Device& device) {
+  static void tensornorm(const X& dy, const X& x, const P& weight, const Saved& saved, int axis, Y& dx,
+                         To& to, const Device& device) {
     tn::layer_norm_backward(dy, x, weight, saved, {.axes = axis}, tn::grad_x(dx), tn::grad_weight(to.weight),
                             tn::grad_bias(to.bias), tn::on(device), tn::use_workspace(to.workspace));
   }
 
   template <class X, class P, class DX, class T>
-  static void eigen_row(const X& dy, const X& x, const P& weight, T mean, T r, DX&& dx, P& dweight, P& dbias) {
+  static void eigen_row(const X& dy, const X& x, const P& weight, T mean, T r, DX&& dx, P& dweight,
+                        P& dbias) {
     const auto g = dy * weight.transpose();
     const auto normalized = (x - mean) * r;
     const T mean_g = g.mean();

@@ -21,9 +21,10 @@ void add_backward_tensornorm(const place& at, const View& view, const std::strin
     const auto to = std::make_shared<gradient_destinations<Scalar>>();
     to->weight.resize(at.shape.size);
     to->bias.resize(at.shape.size);
-    return [dy = view(memory.more("dy")), x = view(memory.x_at(0)), dx = view(memory.y_at(0)), axis = view.axis,
-            weight = View::copy_of(memory.weight), &saved = statistics_for<Norm>(memory, at), to,
-            &device]() mutable { Norm::tensornorm(dy, x, weight, saved, axis, dx, *to, device); };
+    return
+        [dy = view(memory.more("dy")), x = view(memory.x_at(0)), dx = view(memory.y_at(0)), axis = view.axis,
+         weight = View::copy_of(memory.weight), &saved = statistics_for<Norm>(memory, at), to,
+         &device]() mutable { Norm::tensornorm(dy, x, weight, saved, axis, dx, *to, device); };
   };
   add<Scalar>(at, Norm::name + ("/tensornorm" + suffix), make, 3.0 * sizeof(Scalar));
 }
@@ -42,8 +43,8 @@ void add_backward_eigen(const place& at) {
       dbias.setZero();
       const bool has_mean = saved.mean.size() > 0;
       for (index row = 0; row < x.rows(); ++row)
-        Norm::eigen_row(dy.row(row), x.row(row), weight, has_mean ? saved.mean(row) : Scalar(0), saved.rstd(row),
-                        dx.row(row), dweight, dbias);
+        Norm::eigen_row(dy.row(row), x.row(row), weight, has_mean ? saved.mean(row) : Scalar(0),
+                        saved.rstd(row), dx.row(row), dweight, dbias);
     };
   };
   add<Scalar>(at, Norm::name + std::string("/eigen"), make, 3.0 * sizeof(Scalar));
@@ -59,8 +60,8 @@ void add_norm_backward(sweep wanted) {
     if (!has_variants(s, wanted)) continue;
     add_backward_tensornorm<Norm, Scalar>(rows_of(s), view, two_threads_suffix, two_threads());
     const place columns{s.key, s.title, {1, s.dim, s.rows}, "column_major"};
-    add_backward_tensornorm<Norm, Scalar>(columns, tensor_view<Scalar, 2, Eigen::ColMajor>{{s.rows, s.dim}, 1},
-                                          "", one_thread());
+    add_backward_tensornorm<Norm, Scalar>(
+        columns, tensor_view<Scalar, 2, Eigen::ColMajor>{{s.rows, s.dim}, 1}, "", one_thread());
   }
 }
 

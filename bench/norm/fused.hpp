@@ -1,5 +1,5 @@
-// What may be fused with a norm, three times: fused; step by step, where the norm is this library's and the rest
-// Eigen's; and by Eigen alone, row by row, so that what one step writes is in the cache for the next.
+// What may be fused with a norm, three times: fused; step by step, where the norm is this library's and the
+// rest Eigen's; and by Eigen alone, row by row, so that what one step writes is in the cache for the next.
 #pragma once
 
 #include <cmath>

@@ -10,13 +10,14 @@ namespace bench {
 
 template <class Sequence, class Scalar>
 void add_sequence(const place& at) {
-  constexpr double bytes = (Sequence::reads + Sequence::writes) * sizeof(Scalar) + (Sequence::quantizes ? 1 : 0);
+  constexpr double bytes =
+      (Sequence::reads + Sequence::writes) * sizeof(Scalar) + (Sequence::quantizes ? 1 : 0);
   const auto add_contender = [&](const char* contender, auto run) {
     const auto make = [=](const operands<Scalar>& memory) {
       constexpr bool two = Sequence::reads == 2;
       const auto all = std::make_shared<fused_memory<Scalar>>(
-          memory.x_at(0), two ? memory.more("skip") : nullptr, two ? memory.more("sum") : nullptr, memory.y_at(0),
-          at.shape, memory.weight, memory.bias);
+          memory.x_at(0), two ? memory.more("skip") : nullptr, two ? memory.more("sum") : nullptr,
+          memory.y_at(0), at.shape, memory.weight, memory.bias);
       if (Sequence::quantizes) all->add_quantized();
       return [=] { run(*all); };
     };

@@ -34,8 +34,8 @@ class activations {
   std::size_t position_ = 0;
 };
 
-/// x, y, parameters, and what else a benchmark asks for. All memory is written before anything is timed, so that
-/// its pages exist.
+/// x, y, parameters, and what else a benchmark asks for. All memory is written before anything is timed, so
+/// that its pages exist.
 template <class Scalar>
 struct operands {
   using statistics = tensornorm::statistics<tensornorm::accumulator_t<Scalar>>;
