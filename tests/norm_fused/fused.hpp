@@ -107,6 +107,32 @@ inline bool has_fma() {
   return kernel::active_isa() != kernel::isa_level::baseline || kernel::baseline::has_fma;
 }
 
+/// The functions of the library, as types that vectors of any size take.
+struct silu_of {
+  template <class V>
+  TENSORNORM_INLINE V operator()(const V& y) const {
+    return kernel::silu(y);
+  }
+};
+struct gelu_of {
+  template <class V>
+  TENSORNORM_INLINE V operator()(const V& y) const {
+    return kernel::gelu(y);
+  }
+};
+struct gelu_tanh_of {
+  template <class V>
+  TENSORNORM_INLINE V operator()(const V& y) const {
+    return kernel::gelu_tanh(y);
+  }
+};
+struct tanh_of {
+  template <class V>
+  TENSORNORM_INLINE V operator()(const V& y) const {
+    return kernel::tanh(y);
+  }
+};
+
 /// Applies a function of vectors to one number after the other: with AVX2 wherever AVX-512 is in use, so that
 /// the two are compared.
 struct one_by_one {

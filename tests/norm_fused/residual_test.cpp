@@ -67,10 +67,7 @@ struct example {
 };
 
 template <class Case>
-struct residuals : testing::Test {
-  using T = typename Case::first_type;
-  using Norm = typename Case::second_type;
-};
+struct residuals : testing::Test {};
 using cases =
     testing::Types<std::pair<float, rms>, std::pair<float, simple>, std::pair<float, layer>,
                    std::pair<float, group>, std::pair<Eigen::half, rms>, std::pair<Eigen::bfloat16, layer>>;
@@ -88,8 +85,8 @@ struct case_names {
 TYPED_TEST_SUITE(residuals, cases, case_names);
 
 TYPED_TEST(residuals, have_the_bits_of_the_sum_and_of_the_norm_of_the_sum_in_every_layout) {
-  using T = typename TestFixture::T;
-  using Norm = typename TestFixture::Norm;
+  using T = typename TypeParam::first_type;
+  using Norm = typename TypeParam::second_type;
   std::uint32_t seed = 500;
   for_each_layout<Norm, T>([&](const auto& like, tn::axis_range axes) {
     SCOPED_TRACE(shape_name(like, axes));
@@ -107,8 +104,8 @@ TYPED_TEST(residuals, have_the_bits_of_the_sum_and_of_the_norm_of_the_sum_in_eve
 }
 
 TYPED_TEST(residuals, are_plain_sums_without_an_alpha_and_weights_may_be_absent) {
-  using T = typename TestFixture::T;
-  using Norm = typename TestFixture::Norm;
+  using T = typename TypeParam::first_type;
+  using Norm = typename TypeParam::second_type;
   for_each_layout<Norm, T>([&](const auto& like, tn::axis_range axes) {
     SCOPED_TRACE(shape_name(like, axes));
     using Tensor = std::remove_cvref_t<decltype(like)>;
@@ -122,8 +119,8 @@ TYPED_TEST(residuals, are_plain_sums_without_an_alpha_and_weights_may_be_absent)
 }
 
 TYPED_TEST(residuals, may_overwrite_x_and_skip) {
-  using T = typename TestFixture::T;
-  using Norm = typename TestFixture::Norm;
+  using T = typename TypeParam::first_type;
+  using Norm = typename TypeParam::second_type;
   for_each_layout<Norm, T>([&](const auto& like, tn::axis_range axes) {
     SCOPED_TRACE(shape_name(like, axes));
     using Tensor = std::remove_cvref_t<decltype(like)>;
@@ -145,8 +142,8 @@ TYPED_TEST(residuals, may_overwrite_x_and_skip) {
 }
 
 TYPED_TEST(residuals, have_the_same_bits_on_any_number_of_threads) {
-  using T = typename TestFixture::T;
-  using Norm = typename TestFixture::Norm;
+  using T = typename TypeParam::first_type;
+  using Norm = typename TypeParam::second_type;
   const auto try_it = [](const auto& like, tn::axis_range axes) {
     SCOPED_TRACE(shape_name(like, axes));
     using Tensor = std::remove_cvref_t<decltype(like)>;
@@ -172,8 +169,8 @@ TYPED_TEST(residuals, have_the_same_bits_on_any_number_of_threads) {
 }
 
 TYPED_TEST(residuals, whose_squares_overflow_or_vanish_have_the_bits_of_the_norm_of_the_sum) {
-  using T = typename TestFixture::T;
-  using Norm = typename TestFixture::Norm;
+  using T = typename TypeParam::first_type;
+  using Norm = typename TypeParam::second_type;
   if constexpr (!is_16_bit<T>) {
     for (const double magnitude : {1e30, 1e-30}) {
       const auto try_it = [&](const auto& like, tn::axis_range axes) {
@@ -202,8 +199,8 @@ TYPED_TEST(residuals, whose_squares_overflow_or_vanish_have_the_bits_of_the_norm
 }
 
 TYPED_TEST(residuals, keep_nan_and_infinity_in_their_rows) {
-  using T = typename TestFixture::T;
-  using Norm = typename TestFixture::Norm;
+  using T = typename TypeParam::first_type;
+  using Norm = typename TypeParam::second_type;
   using Tensor = row_major_tensor<T, 2>;
   for (const Eigen::Index size : {6, 130})
     for (const double stranger : {std::nan(""), HUGE_VAL}) {
@@ -224,8 +221,8 @@ TYPED_TEST(residuals, keep_nan_and_infinity_in_their_rows) {
 }
 
 TYPED_TEST(residuals, of_no_rows_write_nothing) {
-  using T = typename TestFixture::T;
-  using Norm = typename TestFixture::Norm;
+  using T = typename TypeParam::first_type;
+  using Norm = typename TypeParam::second_type;
   using Tensor = row_major_tensor<T, 2>;
   const Tensor x(0, 6), skip(0, 6);
   Tensor s(0, 6);
