@@ -5,7 +5,11 @@
 
 #include "eigen/attention.hpp"
 #include "eigen/group_norm.hpp"
+#include "eigen/group_norm_backward.hpp"
 #include "eigen/layer_norm.hpp"
+#include "eigen/layer_norm_backward.hpp"
 #include "eigen/rms_norm.hpp"
+#include "eigen/rms_norm_backward.hpp"
 #include "eigen/simple_norm.hpp"
+#include "eigen/simple_norm_backward.hpp"
 #include "nn/attention2d.hpp"

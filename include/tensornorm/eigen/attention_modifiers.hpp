@@ -108,12 +108,6 @@ struct tokens_first_t {};
 /// q, k, v and o are batch x tokens x heads x dim, as a projection leaves them.
 inline constexpr tokens_first_t tokens_first{};
 
-struct use_workspace_t {
-  attention_workspace& workspace;
-};
-/// Works in memory that is kept between calls.
-inline use_workspace_t use_workspace(attention_workspace& workspace) { return {workspace}; }
-
 // For modifiers of one's own: a type with a `static constexpr attention_stage stage`, either score or mask, a
 // `template <class T> T operator()(T score, score_place) const`, which at stage mask returns the score or
 // -infinity, and perhaps a `key_range visible(const query_block&) const`. Scores at stage score have their

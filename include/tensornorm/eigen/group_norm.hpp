@@ -23,7 +23,8 @@ namespace tensornorm::inline TENSORNORM_ABI {
 template <detail::eigen_argument X, detail::norm_parameter W, detail::norm_parameter B>
 auto group_norm(const X& x, Eigen::Index groups, const W& weight, const B& bias,
                 const group_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
-  return detail::make_group_norm(x, groups, weight, bias, {options.eps, 0, rounding::once, options.save});
+  return detail::make_norm<kernel::layer_formula>(detail::plan_groups("group_norm", x, groups), x, weight,
+                                                  bias, {options.eps, 0, rounding::once, options.save});
 }
 
 template <detail::eigen_argument X, detail::norm_parameter W>

@@ -29,7 +29,7 @@ template <detail::eigen_argument X, detail::norm_parameter W, detail::norm_param
 auto layer_norm(const X& x, const W& weight, const B& bias,
                 const layer_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
   return detail::make_norm<kernel::layer_formula>(
-      "layer_norm", x, weight, bias, options.axes,
+      detail::plan_rows("layer_norm", x, options.axes), x, weight, bias,
       {options.eps, options.correction, rounding::once, options.save});
 }
 

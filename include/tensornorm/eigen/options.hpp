@@ -67,4 +67,25 @@ struct group_norm_options {
   statistics<T>* save = nullptr;
 };
 
+/// Options of rms_norm_backward and simple_norm_backward: those of the forward pass that matter. Where its
+/// statistics were saved, eps does not.
+struct rms_norm_backward_options {
+  axis_range axes = -1;
+  double eps = 1e-6;
+};
+
+using simple_norm_backward_options = rms_norm_backward_options;
+
+/// Options of layer_norm_backward.
+struct layer_norm_backward_options {
+  axis_range axes = -1;
+  double eps = 1e-5;
+  Eigen::Index correction = 0;
+};
+
+/// Options of group_norm_backward.
+struct group_norm_backward_options {
+  double eps = 1e-5;
+};
+
 }  // namespace tensornorm::inline TENSORNORM_ABI

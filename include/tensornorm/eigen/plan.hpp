@@ -69,6 +69,70 @@ inline kernel::rows_strides strides_of(size_span stride, axis_run axes, bool row
           stride[row_major ? axes.last : axes.first]};
 }
 
+/// The rows of a norm over x, checked.
+template <class X>
+struct row_plan {
+  const char* function;
+  shape_of_t<X> shape;
+  axis_run axes;
+  kernel::rows_shape rows;
+  kernel::parameter_shape parameters;
+
+  call_site site() const {
+    return {function, shape.size, axes.first, parameters.per_block ? axes.first : axes.last};
+  }
+  /// The sizes of weight and bias.
+  size_span normalized() const {
+    return size_span(shape.size).subspan(axes.first, parameters.per_block ? 1 : axes.last - axes.first + 1);
+  }
+  /// The strides of memory that has the axes of x with these strides.
+  kernel::rows_strides strides(const sizes<rank_of<X>>& stride) const {
+    if (!parameters.per_block) return strides_of(stride, axes, row_major<X>);
+    return {shape.size[1] / parameters.groups * stride[1], row_major<X> ? 0 : 1, stride[1],
+            row_major<X> ? 1 : shape.size[0] * shape.size[1]};
+  }
+};
+
+template <class X>
+constexpr void check_data_type() {
+  static_assert(
+      supported_scalar<scalar_of<X>>,
+      "tensornorm computes on float, double, Eigen::half and Eigen::bfloat16: cast x to one of these");
+  static_assert(rank_of<X> > 0, "tensornorm normalizes over axes, and a scalar tensor has none: reshape x");
+}
+
+/// The rows of a norm over a run of axes, with a parameter for each normalized element.
+template <class X>
+row_plan<X> plan_rows(const char* function, const X& x, axis_range range) {
+  check_data_type<X>();
+  const auto s = shape_of(x);
+  check_sizes(function, s.size, sizeof(scalar_of<X>));
+  const axis_run axes = checked_axes(function, range, s.size);
+  return {function, s, axes, rows_of(s.size, axes, row_major<X>), {}};
+}
+
+/// The rows of a norm over groups of channels, with a parameter for each channel.
+template <class X>
+row_plan<X> plan_groups(const char* function, const X& x, index groups) {
+  static_assert(any_tensor<X>,
+                "group_norm takes a tensor of batch, channels and any further axes: wrap a matrix in a "
+                "TensorMap");
+  check_data_type<X>();
+  static_assert(rank_of<X> > 1, "group_norm needs a batch axis and a channel axis: reshape x");
+  const auto s = shape_of(x);
+  check_sizes(function, s.size, sizeof(scalar_of<X>));
+  if (groups <= 0 || s.size[1] % groups != 0)
+    fail(function, "groups is ", groups, ", expected a divisor of the ", s.size[1], " channels",
+         call_site{function, s.size, 1, 1});
+  const index batch = s.size[0];
+  const index positions = count_of(size_span(s.size).subspan(2));
+  return {function,
+          s,
+          {1, s.size.size() - 1},
+          {row_major<X> ? batch * groups : groups, row_major<X> ? 1 : batch, s.size[1] / groups, positions},
+          {true, groups}};
+}
+
 /// The first byte and the one past the last, to see whether two pieces of memory touch.
 struct extent {
   const char* begin;

@@ -26,8 +26,8 @@ namespace tensornorm::inline TENSORNORM_ABI {
 template <detail::eigen_argument X, detail::norm_parameter W>
 auto rms_norm(const X& x, const W& weight,
               const rms_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
-  return detail::make_norm<kernel::rms_formula>("rms_norm", x, weight, none, options.axes,
-                                                {options.eps, 0, options.rounding, options.save});
+  return detail::make_norm<kernel::rms_formula>(detail::plan_rows("rms_norm", x, options.axes), x, weight,
+                                                none, {options.eps, 0, options.rounding, options.save});
 }
 
 template <detail::eigen_argument X>

@@ -28,7 +28,8 @@ namespace tensornorm::inline TENSORNORM_ABI {
 template <detail::eigen_argument X, detail::norm_parameter W>
 auto simple_norm(const X& x, const W& weight,
                  const simple_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
-  return detail::make_norm<kernel::simple_formula>("simple_norm", x, weight, none, options.axes,
+  return detail::make_norm<kernel::simple_formula>(detail::plan_rows("simple_norm", x, options.axes), x,
+                                                   weight, none,
                                                    {options.eps, 1, options.rounding, options.save});
 }
 

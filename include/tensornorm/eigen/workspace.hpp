@@ -1,4 +1,4 @@
-// Memory that attention works in, kept for the next call.
+// Memory that a call works in, kept for the next one.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,9 @@
 
 namespace tensornorm::inline TENSORNORM_ABI {
 
-/// Memory for attention(..., use_workspace(ws)): as many pieces as threads have worked at a time. A second
-/// call of the same sizes allocates nothing. Calls at the same time may share one.
-class attention_workspace {
+/// Memory for attention(..., use_workspace(ws)) and for gradients of parameters: as many pieces as threads have
+/// worked at a time. A second call of the same sizes allocates nothing. Calls at the same time may share one.
+class workspace {
  public:
   /// How much is held.
   std::size_t bytes() const {
@@ -25,15 +25,15 @@ class attention_workspace {
   /// A piece of memory for as long as it lives. (For the library.)
   class lease {
    public:
-    lease(attention_workspace& owner, std::size_t bytes) : owner_(owner), piece_(owner.take(bytes)) {}
+    lease(workspace& owner, std::size_t bytes) : owner_(owner), piece_(owner.take(bytes)) {}
     ~lease() { owner_.give_back(std::move(piece_)); }
     lease(const lease&) = delete;
     lease& operator=(const lease&) = delete;
     void* data() const { return piece_.memory.get(); }
 
    private:
-    friend class attention_workspace;
-    attention_workspace& owner_;
+    friend class workspace;
+    workspace& owner_;
     struct piece {
       struct release {
         void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
@@ -72,5 +72,12 @@ class attention_workspace {
   std::size_t pieces_ = 0;
   std::size_t bytes_ = 0;
 };
+using attention_workspace = workspace;
+
+struct use_workspace_t {
+  tensornorm::workspace& workspace;
+};
+/// Works in memory that the caller keeps for further calls.
+inline use_workspace_t use_workspace(workspace& memory) { return {memory}; }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI

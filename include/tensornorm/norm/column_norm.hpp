@@ -85,6 +85,7 @@ struct column_norm_rescaled {
       auto scan = columns.scan(tile);
       rescaled<Formula>(scan, p, [&](const auto& constants) TENSORNORM_INLINE_LAMBDA {
         columns.save_constants(scan, tile, constants);
+        if (!p.y) return;
         for (index i = 0; i < p.rows.size(); ++i)
           columns.write(scan, tile, i, constants, columns.parameters(i));
       });
@@ -133,6 +134,7 @@ struct column_norm {
       else
         columns.save_constants(scan, tile, constants[tile]);
     }
+    if (!p.y) return;
     // Some elements at a time, so that the constants of a tile are loaded for all of them.
     constexpr int together = 4;
     using parameters = decltype(columns.parameters(0));

@@ -21,6 +21,40 @@ struct element_offset {
   }
 };
 
+/// What lane l of a contiguous row would hold of elements [begin, end): every 64th, and one of the tail,
+/// which fills the last lanes. read(i) gives element i of all the rows.
+template <class State, class Read>
+TENSORNORM_INLINE State column_lane(index begin, index end, index l, const State& start, const Read& read) {
+  State state = start;
+  const index tail = end - (end - begin) % lane_count;
+  const index last = end - lane_count + l;
+  for (index i = begin + l;; i += lane_count) {
+    if (i >= tail) {
+      if (last < tail) break;
+      i = last;
+    }
+    state.absorb(read(i));
+    if (i >= tail) break;
+  }
+  return state;
+}
+
+/// The 64 sums of a row, then their tree, at most a block. Lanes l, l + 32, l + 16 and l + 48 meet in
+/// registers; these fours meet in the order of the tree, which takes the bits of l from the highest to the
+/// lowest.
+template <class State, class Read>
+TENSORNORM_INLINE State reduce_columns(index begin, index end, const State& start, const Read& read) {
+  return pairwise<State, 5>(16, [&](index four) TENSORNORM_INLINE_LAMBDA {
+    const index l = (four & 1) << 3 | (four & 2) << 1 | (four & 4) >> 1 | (four & 8) >> 3;
+    State low = column_lane(begin, end, l, start, read);
+    low.merge(column_lane(begin, end, l + 32, start, read));
+    State high = column_lane(begin, end, l + 16, start, read);
+    high.merge(column_lane(begin, end, l + 48, start, read));
+    low.merge(high);
+    return low;
+  });
+}
+
 /// Reads a tile of rows, one for each lane. Several registers of them are full and side by side in
 /// memory; in a single register, lanes from `count` on have no row.
 template <class Isa, class T, int K, bool Rescaled>
@@ -49,40 +83,13 @@ struct column_scan {
       return value;
   }
 
-  /// The 64 sums of a row, then their tree. Lanes l, l + 32, l + 16 and l + 48 meet in registers; these
-  /// fours meet in the order of the tree, which takes the bits of l from the highest to the lowest.
   template <template <class> class Reducer>
   TENSORNORM_INLINE Reducer<rows> reduce_block(index begin, index end, const rows& shift) const {
-    return pairwise<Reducer<rows>, 5>(16, [&](index four) TENSORNORM_INLINE_LAMBDA {
-      const index l = (four & 1) << 3 | (four & 2) << 1 | (four & 4) >> 1 | (four & 8) >> 3;
-      Reducer<rows> low = lane<Reducer>(begin, end, l, shift);
-      low.merge(lane<Reducer>(begin, end, l + 32, shift));
-      Reducer<rows> high = lane<Reducer>(begin, end, l + 16, shift);
-      high.merge(lane<Reducer>(begin, end, l + 48, shift));
-      low.merge(high);
-      return low;
-    });
+    return reduce_columns(begin, end, Reducer<rows>::start(shift),
+                          [&](index i) TENSORNORM_INLINE_LAMBDA { return read(i); });
   }
 
  private:
-  /// What lane l of a contiguous row would hold: every 64th element, and one of the tail, which fills
-  /// the last lanes.
-  template <template <class> class Reducer>
-  TENSORNORM_INLINE Reducer<rows> lane(index begin, index end, index l, const rows& shift) const {
-    Reducer<rows> state = Reducer<rows>::start(shift);
-    const index tail = end - (end - begin) % lane_count;
-    const index last = end - lane_count + l;
-    for (index i = begin + l;; i += lane_count) {
-      if (i >= tail) {
-        if (last < tail) break;
-        i = last;
-      }
-      state.absorb(read(i));
-      if (i >= tail) break;
-    }
-    return state;
-  }
-
   /// As many rows as there are, zeros in the other lanes.
   TENSORNORM_INLINE V some(const T* p) const {
     if (offset.strides.inner == 1) return count == V::size ? load<V>(p) : load_first<V>(p, count);

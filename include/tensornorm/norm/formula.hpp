@@ -28,6 +28,7 @@ TENSORNORM_INLINE S reciprocal_root(const S& variance) {
 struct rms_formula {
   static constexpr bool has_mean = false;
   static constexpr bool has_bias = false;
+  static constexpr bool subtracts_mean = false;
 
   template <class S>
   using statistic = sum_of_squares<S>;
@@ -47,6 +48,11 @@ struct rms_formula {
 
   template <class L>
   static TENSORNORM_INLINE L apply(const L& x, const row_constants<L>& c) {
+    return x * c.rstd;
+  }
+  /// The direction in which x changes r: what a gradient has none of.
+  template <class L>
+  static TENSORNORM_INLINE L direction(const L& x, const row_constants<L>& c) {
     return x * c.rstd;
   }
 };
@@ -89,11 +95,17 @@ struct centred_formula {
     const S variance = s.m2 / S::splat(static_cast<typename S::scalar>(n - correction)) + eps;
     return {s.mean, s.residual, variance, reciprocal_root(variance)};
   }
+
+  template <class L>
+  static TENSORNORM_INLINE L direction(const L& x, const row_constants<L>& c) {
+    return ((x - c.mean) - c.residual) * c.rstd;
+  }
 };
 
 /// y = x · r,  r = 1 / sqrt(Σ(x − μ)² / (N − 1) + eps); x is not centred.
 struct simple_formula : centred_formula {
   static constexpr bool has_bias = false;
+  static constexpr bool subtracts_mean = false;
 
   template <class L>
   static TENSORNORM_INLINE L apply(const L& x, const row_constants<L>& c) {
@@ -105,10 +117,11 @@ struct simple_formula : centred_formula {
 /// leaves rounding noise where x = μ.
 struct layer_formula : centred_formula {
   static constexpr bool has_bias = true;
+  static constexpr bool subtracts_mean = true;
 
   template <class L>
   static TENSORNORM_INLINE L apply(const L& x, const row_constants<L>& c) {
-    return ((x - c.mean) - c.residual) * c.rstd;
+    return direction(x, c);
   }
 };
 

@@ -6,8 +6,9 @@
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// y = norm(x) * weight + bias. y may be x with the same strides; nothing else may overlap.
-/// T is the type of x and y, W of the weight, B of the bias. Absent things are null.
+/// y = norm(x) * weight + bias. y may be x with the same strides; nothing else may overlap. Without y only
+/// the statistics are worked out. T is the type of x and y, W of the weight, B of the bias. Absent things are
+/// null.
 template <class T, class W = T, class B = T>
 struct norm_problem {
   using data_type = T;
@@ -31,6 +32,7 @@ struct norm_problem {
   compute* mean = nullptr;  // one for each row, all three or none; mean may be null alone
   compute* mean_residual = nullptr;
   compute* rstd = nullptr;
+  index first_saved = 0;  // the row that their first entry belongs to
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

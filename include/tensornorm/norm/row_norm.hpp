@@ -15,7 +15,7 @@ struct contiguous_rows {
   static TENSORNORM_INLINE auto scan(const P& p, index row, int count) {
     using type = row_scan<Isa, typename P::data_type, Rescaled>;
     type s{{}, count, type::rows::splat(1)};
-    for (int r = 0; r < count; ++r) s.x[r] = p.x + offset(p.rows, p.x_strides, row + r);
+    for (int r = 0; r < count; ++r) s.x[r] = p.x + row_offset(p.rows, p.x_strides, row + r);
     return s;
   }
 
@@ -31,6 +31,7 @@ struct contiguous_rows {
   template <class Scan, class P, class Constants, class Put>
   static TENSORNORM_INLINE void write(const Scan& s, const P& p, index row, const Constants& c,
                                       const Put& put) {
+    if (!p.y) return;
     if (p.parameters.per_block) {
       if constexpr (Formula::has_bias)
         each_row(s, p, row, c, [&](const auto& writer, int r) TENSORNORM_INLINE_LAMBDA {
@@ -48,11 +49,6 @@ struct contiguous_rows {
   }
 
  private:
-  static TENSORNORM_INLINE index offset(const rows_shape& rows, const rows_strides& strides, index row) {
-    if (rows.inner == 1) return row * strides.outer;
-    return row / rows.inner * strides.outer + row % rows.inner * strides.inner;
-  }
-
   /// run(writer, r) for each row r of the scan.
   template <class Scan, class P, class Constants, class F>
   static TENSORNORM_INLINE void each_row(const Scan& s, const P& p, index row, const Constants& c,
@@ -63,7 +59,7 @@ struct contiguous_rows {
     c.variance.store(constants[2]);
     c.rstd.store(constants[3]);
     for (int r = 0; r < s.count; ++r) {
-      T_of<P>* const y = p.y + offset(p.rows, p.y_strides, row + r);
+      T_of<P>* const y = p.y + row_offset(p.rows, p.y_strides, row + r);
       run(
           row_writer<Formula, Scan, T_of<P>>{
               s, r, y, {{constants[0][r]}, {constants[1][r]}, {constants[2][r]}, {constants[3][r]}}},

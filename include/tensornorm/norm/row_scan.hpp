@@ -1,12 +1,37 @@
 // Reads rows whose elements lie side by side, in registers along the row, some rows at a time.
 #pragma once
 
+#include <type_traits>
+
 #include "../reduce/reduce.hpp"
 #include "problem.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// Elements [begin, end) of a row, fewer than 64, in the last lanes, and pad in the others:
+/// read.operator()<L>(i) gives L::size elements from i on.
+template <class Lanes, class Read>
+TENSORNORM_INLINE Lanes last_lanes(index begin, index end, const Lanes& pad, const Read& read) {
+  using V = std::remove_cvref_t<decltype(pad.part[0])>;
+  using compute = typename V::scalar;
+  const int first = lane_count - static_cast<int>(end - begin);
+  if (end >= lane_count) return lanes_from(first, read.template operator()<Lanes>(end - lane_count), pad);
+  compute buffer[lane_count];
+  TENSORNORM_UNROLL
+  for (int k = 0; k < lane_count / V::size; ++k) pad.part[k].store(buffer + k * V::size);
+  if (end >= V::size) {
+    TENSORNORM_UNROLL
+    for (int i = 0; i < lane_count - V::size; i += V::size)
+      if (i + V::size <= end) read.template operator()<V>(i).store(buffer + first + i);
+    read.template operator()<V>(end - V::size).store(buffer + lane_count - V::size);
+  } else {
+    for (index i = 0; i < end; ++i)
+      read.template operator()<vec<typename V::isa, compute, 1>>(i).store(buffer + first + i);
+  }
+  return load_lanes<Lanes>(buffer);
+}
 
 /// A few contiguous rows; lanes without a row repeat the last. Rescaled rows are multiplied by a power
 /// of two as they are read.
@@ -61,26 +86,11 @@ struct row_scan {
     for (; i + lane_count <= end; i += lane_count) {
       state.absorb(read<lanes>(row, p + i));
     }
-    if (i < end) state.absorb(tail(row, p, i, end, state.pad()));
+    if (i < end)
+      state.absorb(last_lanes<lanes>(i, end, state.pad(), [&]<class L>(index k) TENSORNORM_INLINE_LAMBDA {
+        return this->template read<L>(row, p + k);
+      }));
     return state;
-  }
-
-  /// Elements [begin, end), fewer than 64, in the last lanes; pad in the others.
-  TENSORNORM_INLINE lanes tail(int row, const T* p, index begin, index end, const lanes& pad) const {
-    const int first = lane_count - static_cast<int>(end - begin);
-    if (end >= lane_count) return lanes_from(first, read<lanes>(row, p + end - lane_count), pad);
-    compute buffer[lane_count];
-    TENSORNORM_UNROLL
-    for (int k = 0; k < lane_count / V::size; ++k) pad.part[k].store(buffer + k * V::size);
-    if (end >= V::size) {
-      TENSORNORM_UNROLL
-      for (int i = 0; i < lane_count - V::size; i += V::size)
-        if (i + V::size <= end) read<V>(row, p + i).store(buffer + first + i);
-      read<V>(row, p + end - V::size).store(buffer + lane_count - V::size);
-    } else {
-      for (index i = 0; i < end; ++i) read<vec<Isa, compute, 1>>(row, p + i).store(buffer + first + i);
-    }
-    return load_lanes<lanes>(buffer);
   }
 };
 

@@ -10,7 +10,7 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// A large result goes past the cache, unless it takes the place of x.
 template <class P>
 bool streams(const P& p) {
-  return has_stream && p.x != p.y &&
+  return has_stream && p.y && p.x != p.y &&
          static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.y) > past_cache_bytes;
 }
 

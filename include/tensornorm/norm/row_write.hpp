@@ -18,6 +18,11 @@ struct read_ahead {
     for (index n = 0; n < count; ++n) prefetch<cache_level::second>(next + n * 64);
     next += count * 64;
   }
+  /// The line where `count` bytes begin, at most a line.
+  TENSORNORM_INLINE void bytes(std::size_t count) {
+    prefetch<cache_level::second>(next);
+    next += count;
+  }
 };
 
 /// Writes one of the rows that a scan reads.

@@ -55,6 +55,10 @@ TENSORNORM_INLINE tile<V, K> fma(const tile<V, K>& a, const tile<V, K>& b, const
                               TENSORNORM_INLINE_LAMBDA { return fma(a.part[k], b.part[k], c.part[k]); });
 }
 template <class V, int K>
+TENSORNORM_INLINE tile<V, K> times(const tile<V, K>& a, const tile<V, K>& b) {
+  return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA { return times(a.part[k], b.part[k]); });
+}
+template <class V, int K>
 TENSORNORM_INLINE tile<V, K> sqrt(const tile<V, K>& a) {
   return tile<V, K>::make([&](int k) TENSORNORM_INLINE_LAMBDA { return sqrt(a.part[k]); });
 }

@@ -7,12 +7,6 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// a · b, which no compiler contracts with a sum that it goes into.
-template <class Isa, class T, int N>
-TENSORNORM_INLINE vec<Isa, T, N> times(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
-  return fma(a, b, vec<Isa, T, N>::splat(T(-0.0)));
-}
-
 /// What exp2 needs to know of a type.
 template <class T>
 struct exp2_constants;

@@ -1,6 +1,7 @@
 // vec<Isa, T, N>: N numbers side by side. Arithmetic, fused multiply-add, comparison and choice,
 // halves. fma rounds once, or twice where there is no such instruction. A product of operator* must not
-// go into a sum: GCC contracts the two where it can, and the bits would be the compiler's.
+// go into a sum, that of times() may: GCC contracts the two where it can, and the bits would be the
+// compiler's.
 #pragma once
 
 #include "isa.hpp"
@@ -12,6 +13,8 @@
 #include "vec_array.hpp"
 #endif
 
+TENSORNORM_VECTORS_BEGIN
+
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 /// How many numbers of type T fit one register of Isa.
@@ -22,4 +25,12 @@ inline constexpr int vec_size = Isa::bytes / static_cast<int>(sizeof(T));
 template <class Isa, class T>
 using native_vec = vec<Isa, T, vec_size<Isa, T>>;
 
+/// a · b, which no compiler contracts with a sum that it goes into.
+template <class Isa, class T, int N>
+TENSORNORM_INLINE vec<Isa, T, N> times(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
+  return fma(a, b, vec<Isa, T, N>::splat(T(-0.0)));
+}
+
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END

@@ -31,6 +31,12 @@ struct rows_strides {
   index element = 1;
 };
 
+/// Where row number `row` begins.
+constexpr index row_offset(const rows_shape& shape, const rows_strides& strides, index row) {
+  if (shape.inner == 1) return row * strides.outer;
+  return row / shape.inner * strides.outer + row % shape.inner * strides.inner;
+}
+
 /// The elements of a row lie side by side in memory.
 constexpr bool contiguous(const rows_shape& shape, const rows_strides& strides) {
   return (strides.element == 1 || shape.run == 1) && (shape.blocks == 1 || strides.block == shape.run) &&

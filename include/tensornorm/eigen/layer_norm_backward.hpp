@@ -1,0 +1,64 @@
+// The gradients of LayerNorm.
+#pragma once
+
+#include "make_backward.hpp"
+
+namespace tensornorm::inline TENSORNORM_ABI {
+
+/// The gradients of layer_norm:  dx = r·(g − mean(g) − (x−μ)·r·Σ(g·(x−μ)·r) / (N−correction)),  g =
+/// dy·weight, dweight = Σ over rows of dy·(x−μ)·r,  dbias = Σ over rows of dy. Always (x−μ)·r, never x·r −
+/// μ·r.
+///
+/// Shapes    dy, dx as x; grad_weight and grad_bias the normalized shape, or flat. Without a destination
+/// among
+///           the requests a struct of all gradients is returned, in the types and shapes of x and weight.
+/// Requests  grad_x(dx), grad_weight(dw), grad_bias(db), each alone or together, each to overwrite or to
+///           accumulate; plus_gradient(ds), grad_branch(db, alpha) for a residual connection; on(device);
+///           use_workspace(ws). In any order.
+/// Types     those of layer_norm; dy and dx have the scalar of x. Sums in accumulator_t; one rounding at the
+/// end. Aliasing  dx may be dy or x, exactly. Any other overlap of results with arguments throws. Edges no
+/// rows: gradients of parameters are zeros. A NaN stays in its row of dx.
+///           One element, or a constant row: dweight is 0 exactly.
+/// Bits      with saved statistics or without, on any number of threads, with AVX2 or AVX-512 the same; dx
+/// also
+///           in any layout and batch. Sums over rows that lie side by side have another order than sums over
+///           contiguous ones.
+/// Error     dx: 32 eps(T) · max|dx of the row|; parameters: 8 eps(T) · Σ|terms|, however many rows.
+/// Throws    std::invalid_argument, before anything is written, naming both sizes.
+/// Cost      x and dy read once from memory, dx written once; statistics that are not given cost what they
+/// cost
+///           in the forward pass. Memory for parameters: at most 64 times their number, allocated unless
+///           use_workspace() brings it.
+template <detail::eigen_argument DY, detail::eigen_argument X, detail::norm_parameter W,
+          detail::gradient_request... R>
+auto layer_norm_backward(const DY& dy, const X& x, const W& weight,
+                         const statistics<accumulator_t<detail::scalar_of<X>>>& saved,
+                         const layer_norm_backward_options& options, const R&... requests) {
+  return detail::make_backward<kernel::layer_formula>(
+      detail::plan_rows("layer_norm_backward", x, options.axes), dy, x, weight, &saved,
+      {options.eps, options.correction}, requests...);
+}
+
+template <detail::eigen_argument DY, detail::eigen_argument X, detail::norm_parameter W,
+          detail::gradient_request... R>
+auto layer_norm_backward(const DY& dy, const X& x, const W& weight,
+                         const statistics<accumulator_t<detail::scalar_of<X>>>& saved, const R&... requests) {
+  return layer_norm_backward(dy, x, weight, saved, layer_norm_backward_options{}, requests...);
+}
+
+template <detail::eigen_argument DY, detail::eigen_argument X, detail::norm_parameter W,
+          detail::gradient_request... R>
+auto layer_norm_backward(const DY& dy, const X& x, const W& weight,
+                         const layer_norm_backward_options& options, const R&... requests) {
+  return detail::make_backward<kernel::layer_formula>(
+      detail::plan_rows("layer_norm_backward", x, options.axes), dy, x, weight, nullptr,
+      {options.eps, options.correction}, requests...);
+}
+
+template <detail::eigen_argument DY, detail::eigen_argument X, detail::norm_parameter W,
+          detail::gradient_request... R>
+auto layer_norm_backward(const DY& dy, const X& x, const W& weight, const R&... requests) {
+  return layer_norm_backward(dy, x, weight, layer_norm_backward_options{}, requests...);
+}
+
+}  // namespace tensornorm::inline TENSORNORM_ABI

@@ -1,0 +1,277 @@
+// The backward pass of a norm, from the arguments of a public function to its results.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "../norm/differentiate.hpp"
+#include "device.hpp"
+#include "gradient_memory.hpp"
+#include "make_norm.hpp"
+
+namespace tensornorm::inline TENSORNORM_ABI {
+
+/// The gradients of a norm with a weight alone. weight has the type and shape of the weight; it is empty
+/// where there is none.
+template <class X, class W>
+struct norm_gradients {
+  X x;
+  W weight;
+};
+
+/// The gradients of a norm with weight and bias; both have the type and shape of the weight.
+template <class X, class W>
+struct affine_norm_gradients {
+  X x;
+  W weight;
+  W bias;
+};
+
+namespace detail {
+
+/// The constants of a backward call.
+struct backward_constants {
+  double eps;
+  index correction;
+};
+
+/// One backward pass, once x and dy are in memory. Formula is one of the kernels'.
+template <class Formula, class X, class W>
+class backward_run {
+ public:
+  using scalar = scalar_of<X>;
+  using accumulator = accumulator_t<scalar>;
+  using weight_scalar = parameter_scalar<W, X>;
+  using problem = kernel::gradient_problem<stored_t<scalar>, stored_t<weight_scalar>>;
+
+  backward_run(const row_plan<X>& plan, const array_view<const scalar>& x, const array_view<const scalar>& dy,
+               const parameter<weight_scalar>& weight, const statistics<accumulator>* saved,
+               const backward_constants& constants)
+      : plan_(plan), x_(x), dy_(dy), weight_(weight) {
+    problem_.x = stored_pointer(x.data);
+    problem_.dy = stored_pointer(dy.data);
+    problem_.rows = plan.rows;
+    problem_.x_strides = x.strides;
+    problem_.dy_strides = dy.strides;
+    problem_.parameters = plan.parameters;
+    problem_.weight = stored_pointer(weight.data);
+    problem_.weight_plus_one = weight.plus_one;
+    problem_.eps = constants.eps;
+    problem_.correction = constants.correction;
+    if (saved) read_statistics(*saved);
+  }
+
+  /// Takes up a request; others than those for memory have been read elsewhere.
+  template <class D>
+  void take(const grad_x_t<D>& request) {
+    dx_ = view_array(plan_, "the gradient of x", request.to);
+    check_output("the gradient of x", dx_);
+    problem_.dx = stored_pointer(dx_.data);
+    problem_.dx_strides = dx_.strides;
+    if (request.mode == accumulate) add(dx_);
+  }
+  template <class A>
+  void take(const plus_gradient_t<A>& request) {
+    add(view_array(plan_, "the gradient to add", request.gradient));
+  }
+  template <class D>
+  void take(const grad_branch_t<D>& request) {
+    branch_ = view_array(plan_, "the gradient of the branch", request.to);
+    check_output("the gradient of the branch", branch_);
+    problem_.branch = stored_pointer(branch_.data);
+    problem_.branch_strides = branch_.strides;
+    problem_.alpha = request.alpha;
+  }
+  template <class D>
+  void take(const grad_weight_t<D>&) {
+    problem_.wants_weight = true;
+  }
+  template <class D>
+  void take(const grad_bias_t<D>&) {
+    static_assert(Formula::has_bias, "rms_norm and simple_norm have no bias: leave grad_bias out");
+    problem_.wants_bias = true;
+  }
+  template <class R>
+  void take(const R&) {}
+
+  /// When all requests are in: the memory that is read and written whole, each apart from the others.
+  void check_apart() const {
+    for (const auto* out : {&dx_, &branch_}) {
+      const char* const name = out == &dx_ ? "the gradient of x" : "the gradient of the branch";
+      if (addend_.data && out->memory.overlaps(addend_.memory) && !out->same_as(addend_))
+        fail(plan_.function, name,
+             " overlaps the gradient to add in part; they may be the same memory or apart");
+    }
+    if (dx_.memory.overlaps(branch_.memory))
+      fail(plan_.function, "the gradient of x overlaps the gradient of the branch");
+  }
+  /// The gradient of a parameter touches nothing else.
+  void check_parameter(const char* name, const extent& memory) const {
+    const std::array<std::pair<const char*, extent>, 6> others = {
+        {{"x", x_.memory},
+         {"dy", dy_.memory},
+         {"the gradient to add", addend_.memory},
+         {"the gradient of x", dx_.memory},
+         {"the gradient of the branch", branch_.memory},
+         {"weight", weight_memory()}}};
+    for (const auto& [other, extent] : others)
+      if (memory.overlaps(extent)) fail(plan_.function, name, " overlaps ", other);
+  }
+
+  /// Runs on the device; then finish(weight_sums, bias_sums) gets what was wanted, null where there are no
+  /// rows.
+  template <class Device, class Finish>
+  void run(const Device& device, workspace& memory, const Finish& finish) const {
+    if (problem_.rows.rows() == 0)
+      return finish(static_cast<const accumulator*>(nullptr), static_cast<const accumulator*>(nullptr));
+    const kernel::gradient_work work(problem_);
+    const auto bytes = [](index numbers) { return static_cast<std::size_t>(numbers) * sizeof(accumulator); };
+    const workspace::lease shared(memory, bytes(work.arrays * work.length));
+    auto* const sums = static_cast<accumulator*>(shared.data());
+    // Two arrays are read and one is written.
+    const double cost =
+        double(sizeof(scalar)) * double(plan_.rows.size() * plan_.rows.rows()) / double(work.units);
+    run_units(
+        work.units, Eigen::TensorOpCost(2 * cost, cost, 0), device,
+        [&](index first, index last) {
+          const workspace::lease own(memory, bytes(work.thread_memory));
+          kernel::differentiate<Formula>(problem_, first, last, sums, static_cast<accumulator*>(own.data()));
+        },
+        [&](index block) { return std::max(block, share_of(work.units, device)); });
+    kernel::merge_arrays(sums, work.arrays, work.length);
+    finish(sums, sums + (problem_.wants_weight ? problem_.parameter_count() : 0));
+  }
+
+ private:
+  extent weight_memory() const {
+    return {reinterpret_cast<const char*>(weight_.data),
+            reinterpret_cast<const char*>(weight_.data + weight_.count)};
+  }
+
+  void read_statistics(const statistics<accumulator>& saved) {
+    const index rows = plan_.rows.rows();
+    const auto check = [&](const char* name, const Eigen::Tensor<accumulator, 1>& values) {
+      if (values.size() != rows)
+        fail(plan_.function, "saved.", name, " has ", values.size(), " elements, expected ", rows,
+             ", one for each row", plan_.site());
+    };
+    check("rstd", saved.rstd);
+    problem_.rstd = saved.rstd.data();
+    if constexpr (Formula::has_mean) {
+      check("mean", saved.mean);
+      check("mean_residual", saved.mean_residual);
+      problem_.mean = saved.mean.data();
+      problem_.mean_residual = saved.mean_residual.data();
+    }
+  }
+
+  void add(const array_view<const scalar>& addend) {
+    if (addend_.data)
+      fail(plan_.function,
+           "the gradient of x accumulates, and another is to be added: ask for one of the two");
+    addend_ = addend;
+    problem_.addend = stored_pointer(addend.data);
+    problem_.addend_strides = addend.strides;
+  }
+
+  /// An output is x or dy exactly, or touches neither them nor the weight.
+  void check_output(const char* name, const array_view<scalar>& out) const {
+    for (const auto* in : {&x_, &dy_})
+      if (out.memory.overlaps(in->memory) && !out.same_as(*in))
+        fail(plan_.function, name, " overlaps ", in == &x_ ? "x" : "dy",
+             " in part; they may be the same memory or apart");
+    if (out.memory.overlaps(weight_memory())) fail(plan_.function, name, " overlaps weight");
+  }
+
+  const row_plan<X>& plan_;
+  const array_view<const scalar>& x_;
+  const array_view<const scalar>& dy_;
+  const parameter<weight_scalar>& weight_;
+  array_view<scalar> dx_;
+  array_view<scalar> branch_;
+  array_view<const scalar> addend_;
+  problem problem_;
+};
+
+/// The destination that a request of this kind names; none if there is no such request.
+struct no_destination {
+  extent memory() const { return {nullptr, nullptr}; }
+  template <class T>
+  void write(const T*) const {}
+};
+template <template <class> class Request, class X>
+no_destination destination_of(const row_plan<X>&, const char*) {
+  return {};
+}
+template <template <class> class Request, class X, class R, class... Rest>
+auto destination_of(const row_plan<X>& plan, const char* name, const R& request, const Rest&... rest) {
+  if constexpr (is<R, Request>)
+    return parameter_destination<X, std::remove_reference_t<decltype((request.to))>>(plan, name, request.to,
+                                                                                     request.mode);
+  else
+    return destination_of<Request>(plan, name, rest...);
+}
+
+/// Computes what the requests name.
+template <class Formula, class DY, class X, class W, class... R>
+void run_backward(const row_plan<X>& plan, const DY& dy, const X& x, const W& w,
+                  const statistics<accumulator_t<scalar_of<X>>>* saved, const backward_constants& constants,
+                  const R&... requests) {
+  check_requests<R...>();
+  check_parameter_types<X, W, none_t>();
+  check_formula(plan.site(), plan.rows, constants.eps, constants.correction);
+  const auto& device = device_of(requests...);
+  const auto weight = read_parameter<X>(plan.site(), "weight", plan.normalized(), w);
+  with_memory(x, device, [&](const auto& x_value) {
+    const auto x_view = view_array(plan, "x", x_value);
+    with_memory(dy, device, [&](const auto& dy_value) {
+      const auto dy_view = view_array(plan, "dy", dy_value);
+      backward_run<Formula, X, W> run(plan, x_view, dy_view, weight, saved, constants);
+      (run.take(requests), ...);
+      run.check_apart();
+      const auto dweight = destination_of<grad_weight_t>(plan, "the gradient of weight", requests...);
+      const auto dbias = destination_of<grad_bias_t>(plan, "the gradient of bias", requests...);
+      run.check_parameter("the gradient of weight", dweight.memory());
+      run.check_parameter("the gradient of bias", dbias.memory());
+      if (dweight.memory().overlaps(dbias.memory()))
+        fail(plan.function, "the gradient of weight overlaps the gradient of bias");
+      workspace for_this_call;
+      workspace* const given = workspace_of(requests...);
+      run.run(device, given ? *given : for_this_call, [&](const auto* weight_sums, const auto* bias_sums) {
+        dweight.write(weight_sums);
+        dbias.write(bias_sums);
+      });
+    });
+  });
+}
+
+/// run_backward, or where no destination is named all gradients that there are, in new memory.
+template <class Formula, class DY, class X, class W, class... R>
+auto make_backward(const row_plan<X>& plan, const DY& dy, const X& x, const W& w,
+                   const statistics<accumulator_t<scalar_of<X>>>* saved, const backward_constants& constants,
+                   const R&... requests) {
+  if constexpr (names_destination<R...>) {
+    run_backward<Formula>(plan, dy, x, w, saved, constants, requests...);
+  } else if constexpr (std::is_same_v<W, none_t>) {
+    using none = Eigen::Tensor<scalar_of<X>, 1>;
+    std::conditional_t<Formula::has_bias, affine_norm_gradients<owned_t<X>, none>,
+                       norm_gradients<owned_t<X>, none>>
+        result;
+    result.x = like(x);
+    run_backward<Formula>(plan, dy, x, w, saved, constants, grad_x(result.x), requests...);
+    return result;
+  } else if constexpr (Formula::has_bias) {
+    affine_norm_gradients<owned_t<X>, owned_t<W>> result{like(x), like(w), like(w)};
+    run_backward<Formula>(plan, dy, x, w, saved, constants, grad_x(result.x), grad_weight(result.weight),
+                          grad_bias(result.bias), requests...);
+    return result;
+  } else {
+    norm_gradients<owned_t<X>, owned_t<W>> result{like(x), like(w)};
+    run_backward<Formula>(plan, dy, x, w, saved, constants, grad_x(result.x), grad_weight(result.weight),
+                          requests...);
+    return result;
+  }
+}
+
+}  // namespace detail
+}  // namespace tensornorm::inline TENSORNORM_ABI

@@ -1,0 +1,153 @@
+// The backward kernel for rows whose elements lie side by side.
+#pragma once
+
+#include "gradient_statistics.hpp"
+#include "parameter_sums.hpp"
+#include "row_gradient.hpp"
+#include "row_stream.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// The gradient of x goes past the cache if it is large and not written over what is read.
+template <class P>
+bool streams_gradient(const P& p) {
+  const void* const dx = p.dx;
+  return has_stream && dx && dx != p.x && dx != p.dy && dx != p.addend &&
+         static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.dx) > past_cache_bytes;
+}
+
+/// Rows of a problem without a weight for each block.
+template <class Formula, class Isa, class P>
+struct gradient_rows {
+  using T = typename P::data_type;
+  using compute = typename P::compute;
+  using gradient = row_gradient<Formula, Isa, P>;
+  using one = typename gradient::one;
+  static constexpr int most = row_scan<Isa, T, false>::rows::size;
+
+  const P& p;
+  bool past_cache;
+
+  /// Rows [first, last); adds to the sums that are not null.
+  TENSORNORM_INLINE void run(index first, index last, compute* weight_sums, compute* bias_sums) const {
+    const element_weight<T, std::remove_cvref_t<decltype(*p.weight)>> weight{
+        p.weight, compute(p.weight_plus_one ? 1 : 0)};
+    // x and dy of these rows stay in the first-level cache between the passes over them.
+    constexpr index bytes = 8 << 10;
+    const index n = p.rows.size();
+    const index fit = bytes / (n * static_cast<index>(sizeof(T)));
+    const index step = fit < 1 ? 1 : fit < most ? fit : most;
+    for (index row = first; row < last; row += step) {
+      const index count = last - row < step ? last - row : step;
+      few_statistics<compute, most> statistics;
+      statistics_of<Formula, Isa>(p, row, count, statistics);
+      gradient_constants<one> constants[static_cast<std::size_t>(most)];
+      for (index r = 0; r < count; ++r) {
+        const auto c = statistics.template at<one>(r);
+        auto sums = gradient_sums<one>::start();
+        if (p.dx || p.branch) sums = gradient(p, row + r).sums(weight, c, n);
+        constants[r] = gradient_constants_of(c, sums, n, p.correction);
+      }
+      for (index r = 0; r < count; ++r) {
+        gradient g(p, row + r);
+        g.weight_sums = weight_sums;
+        g.bias_sums = bias_sums;
+        read_ahead ahead[2] = {{reinterpret_cast<const char*>(g.x + count * n)},
+                               {reinterpret_cast<const char*>(g.dy + count * n)}};
+        g.write(weight, constants[r], n, past_cache, past_cache ? ahead : nullptr);
+      }
+    }
+  }
+};
+
+/// Units [first, last) of the tree of blocks if gradients of parameters are wanted, else rows. The sums of
+/// unit n come to stand in array n of `sums`; `memory` is this thread's.
+template <class Formula>
+struct row_backward {
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
+                                    typename P::compute* const& sums, typename P::compute* const& memory) {
+    const gradient_rows<Formula, Isa, P> rows{p, streams_gradient(p)};
+    if (!p.wants_parameters()) {
+      rows.run(first, last, nullptr, nullptr);
+    } else {
+      const block_tree tree(ceil_div(p.rows.rows(), rows_of_block));
+      for (index slab = first; slab < last; ++slab) slab_of(p, rows, tree, slab, sums, memory);
+    }
+    if (rows.past_cache) stream_fence();
+  }
+
+ private:
+  template <class P, class Rows>
+  static TENSORNORM_INLINE void slab_of(const P& p, const Rows& rows, const block_tree& tree, index slab,
+                                        typename P::compute* sums, typename P::compute* memory) {
+    using isa = typename Rows::one::isa;
+    const index length = p.sums_length();
+    pending_sums<isa, typename P::compute> pending(sums + slab * length, memory, length);
+    const index first = slab * tree.blocks_of_slab;
+    const index last = first + tree.blocks_of_slab < tree.blocks ? first + tree.blocks_of_slab : tree.blocks;
+    for (index block = first; block < last; ++block) {
+      auto* const of_block = pending.next_zeros();
+      const index row = block * rows_of_block;
+      rows.run(row, row + rows_of_block < p.rows.rows() ? row + rows_of_block : p.rows.rows(),
+               p.wants_weight ? of_block : nullptr,
+               p.wants_bias ? of_block + (p.wants_weight ? p.parameter_count() : 0) : nullptr);
+      pending.done();
+    }
+    pending.finish();
+  }
+};
+
+/// Rows [first, last) of a problem with a weight for each block of a row (group_norm). Each row has sums of
+/// its own, which are of one batch element: array n of `sums` for element n.
+template <class Formula>
+struct group_backward {
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
+                                    typename P::compute* const& sums) {
+    using compute = typename P::compute;
+    using gradient = row_gradient<Formula, Isa, P>;
+    using one = typename gradient::one;
+    const bool past_cache = streams_gradient(p);
+    for (index row = first; row < last; ++row) {
+      few_statistics<compute, row_scan<Isa, typename P::data_type, false>::rows::size> statistics;
+      statistics_of<Formula, Isa>(p, row, 1, statistics);
+      const auto c = statistics.template at<one>(0);
+      const index channel = row / p.rows.inner % p.parameters.groups * p.rows.blocks;
+      compute* const row_sums = sums ? sums + batch_element(p, row) * p.sums_length() + channel : nullptr;
+      const auto total = pairwise<gradient_sums<one>,
+                                  48>(p.rows.blocks, [&](index block) TENSORNORM_INLINE_LAMBDA {
+        gradient g(p, row);
+        g.move(block * p.rows.run);
+        const auto of_block = g.sums(no_weight(), c, p.rows.run);
+        if (row_sums) {
+          if (p.wants_weight) row_sums[block] = of_block.state[1][0];
+          if (p.wants_bias)
+            row_sums[block + (p.wants_weight ? p.parameter_count() : 0)] = of_block.state[0][0];
+        }
+        const auto weight = weight_of(p, channel + block);
+        return gradient_sums<one>{{{weight.times(of_block.state[0], 0), weight.times(of_block.state[1], 0)}}};
+      });
+      const auto constants = gradient_constants_of(c, total, p.rows.size(), p.correction);
+      if (!p.dx && !p.branch) continue;
+      for (index block = 0; block < p.rows.blocks; ++block) {
+        gradient g(p, row);
+        g.move(block * p.rows.run);
+        g.write(weight_of(p, channel + block), constants, p.rows.run, past_cache, nullptr);
+      }
+    }
+    if (past_cache) stream_fence();
+  }
+
+  /// Which element of the batch a row belongs to.
+  template <class P>
+  static TENSORNORM_INLINE index batch_element(const P& p, index row) {
+    return row / p.rows.inner / p.parameters.groups * p.rows.inner + row % p.rows.inner;
+  }
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
