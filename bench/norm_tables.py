@@ -1,6 +1,6 @@
 """The tables of the norms."""
 
-from tables import print_table, short, speed_cell
+from tables import print_table, speed_cell
 
 COLUMNS = {
     "RMSNorm": "rms_norm/tensornorm",
@@ -69,8 +69,8 @@ def backward_table(data):
         cells = [speed_cell(data, f"{key}/float/rows/{what}", triad) for what in BACKWARD.values()]
         if any(cell != "-" for cell in cells[:5]):
             rows.append([data.titles[key], *cells])
-    title = ("float, backward, one thread: GB/s, two arrays read and one written once (in brackets: of the triad; "
-             "of that past the cache where data is larger)")
+    title = ("float, backward, one thread: GB/s, two arrays read once and one written (in brackets: of a triad, "
+             "past the cache where data is larger)")
     print_table(title, ["shape", *BACKWARD], rows)
 
 
@@ -84,11 +84,11 @@ def fusion_table(data):
             copy = data.reference(key, moved_like)
             cells = [speed_cell(data, start + who, copy) for who in ("fused", "unfused", "eigen")]
             gain = data.ratio(start + "fused", start + "unfused")
-            rows.append([f"{data.titles[key]}: {label}", f"{data.amounts['bytes'][start + 'fused'] * 1e-6:.1f}", *cells,
-                         "-" if gain is None else f"{gain:.1f}x",
-                         short(data.speed(copy)) if copy in data else "-"])
-    title = ("float, fused with a norm, one thread: GB/s, each array read or written once (in brackets: of a copy of "
-             "as many bytes)")
+            megabytes = data.amounts["bytes"][start + "fused"] * 1e-6
+            rows.append([f"{data.titles[key]}: {label}", f"{megabytes:.1f}", *cells,
+                         "-" if gain is None else f"{gain:.1f}x", speed_cell(data, copy, copy)])
+    title = ("float, fused with a norm, one thread: GB/s, each array read or written once (in brackets: of a "
+             "copy of as many bytes)")
     print_table(title, ["shape", "MB", "fused", "norm, then Eigen", "Eigen alone", "gain", "copy"], rows)
 
 

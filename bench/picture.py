@@ -1,4 +1,4 @@
-"""Draws the speed of the norms, their backward passes, attention and Eigen by shape, as fractions of their references."""
+"""Draws the speed of norms, backward passes, attention and Eigen by shape, as fractions of their references."""
 
 import os
 import textwrap
@@ -125,7 +125,7 @@ def draw_backward(data, folder):
     for position, key in enumerate(keys):
         draw_bars(axes, position, [(of_triad(key, what), colour) for _, what, colour in BACKWARD], labelled=3)
     dress(axes, data, keys, "triad", "speed, in units of reading two arrays and writing one")
-    axes.set_title(f"Gradients of x, weight and bias, in float on one thread: {machine(data)}", fontsize=12, pad=12)
+    axes.set_title(f"Gradients of x, weight and bias in float, one thread: {machine(data)}", fontsize=12, pad=12)
     legend(axes, BACKWARD, bbox_to_anchor=(0.5, -0.13), ncol=3)
     return save(figure, folder, "backward")
 

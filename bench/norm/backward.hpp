@@ -36,7 +36,7 @@ template <class Scalar>
 struct gradient_destinations {
   Eigen::Tensor<Scalar, 1> weight;
   Eigen::Tensor<Scalar, 1> bias;
-  tn::attention_workspace workspace;
+  tn::workspace workspace;
 };
 
 struct rms_norm_backward {
