@@ -52,7 +52,7 @@ std::vector<C> scaled(const std::vector<C>& y, const auto& p) {
   });
 }
 template <class C>
-std::vector<C> scaled(const std::vector<C>& y, double factor) {
+std::vector<C> scaled_by(const std::vector<C>& y, double factor) {
   return with_index(y, [&](C value, std::size_t) {
     const volatile C product = value * static_cast<C>(factor);
     return C(product);
@@ -80,7 +80,7 @@ struct silu_tanh {
   static auto of(const auto& norm, const auto&, const auto&) { return tn::tanh(tn::silu(norm), -1.75); }
   template <class C>
   static std::vector<C> by_steps(const std::vector<C>& y, const auto&) {
-    return each(tanh_of(), scaled(each(silu_of(), y), -1.75));
+    return each(tanh_of(), scaled_by(each(silu_of(), y), -1.75));
   }
 };
 struct gelu_tanh_own {
@@ -98,7 +98,7 @@ struct tanh_by_a_number {
   static auto of(const auto& norm, const auto&, const auto&) { return tn::layer_scale(tn::tanh(norm), 0.3f); }
   template <class C>
   static std::vector<C> by_steps(const std::vector<C>& y, const auto&) {
-    return scaled(each(tanh_of(), y), 0.3f);
+    return scaled_by(each(tanh_of(), y), 0.3f);
   }
 };
 struct scale_gelu_shift {

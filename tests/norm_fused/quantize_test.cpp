@@ -211,6 +211,25 @@ TEST(quantized_rows, that_are_not_finite_are_zeros_and_no_other_row_changes) {
       }
 }
 
+TEST(quantized_rows, with_one_number_that_is_not_finite_are_zeros_with_a_scale_that_tells) {
+  for (const Eigen::Index size : {3, 16, 64, 130, 1025})
+    for (const float stranger : {std::nanf(""), HUGE_VALF, -HUGE_VALF})
+      for (const Eigen::Index position : {Eigen::Index(0), size / 2, size - 1}) {
+        const auto x = normal_tensor<tensor>({5, size}, 1225, 3);
+        auto weight = normal_tensor<vector<float>>({size}, 1226, 1, 0.5);
+        weight(position) = stranger;
+        int8_tensor q(5, size);
+        q.setConstant(99);
+        vector<float> scales(5);
+        tn::quantize(tn::rms_norm(x, weight), q, scales);
+        for (Eigen::Index row = 0; row < 5; ++row) {
+          EXPECT_TRUE(std::isnan(stranger) ? std::isnan(scales(row)) : scales(row) == HUGE_VALF)
+              << scales(row);
+          for (Eigen::Index i = 0; i < size; ++i) ASSERT_EQ(q(row, i), 0) << stranger << " at " << position;
+        }
+      }
+}
+
 TEST(quantized_rows, reach_both_ends_and_never_minus_128) {
   const auto x = normal_tensor<tensor>({300, 130}, 1230);
   int8_tensor q(300, 130);
