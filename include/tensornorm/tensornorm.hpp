@@ -13,3 +13,8 @@
 #include "eigen/simple_norm.hpp"
 #include "eigen/simple_norm_backward.hpp"
 #include "nn/attention2d.hpp"
+#include "nn/group_norm.hpp"
+#include "nn/layer_norm.hpp"
+#include "nn/rms_norm.hpp"
+#include "nn/simple_norm.hpp"
+#include "nn/tanh_norm.hpp"

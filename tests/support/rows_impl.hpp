@@ -3,24 +3,10 @@
 #pragma once
 
 #define EIGEN_USE_THREADS
-#include <stdexcept>
-
 #include "rows.hpp"
+#include "with_parameter.hpp"
 
 namespace tensornorm_test {
-
-/// Hands f what the caller gave for a parameter: tn::none, a map, or unit_offset of a map.
-template <class T, class W, class F>
-void with_parameter(const W* data, std::ptrdiff_t size, bool offset, const F& f) {
-  if (!data) {
-    if constexpr (std::is_same_v<T, W>) return f(tn::none);
-    throw std::logic_error("parameters of another type than x must be given");
-  }
-  const Eigen::TensorMap<const Eigen::Tensor<W, 1>> map(data, size);
-  if constexpr (std::is_same_v<T, W>)
-    if (offset) return f(tn::unit_offset(map));
-  f(map);
-}
 
 template <class T, class W>
 void normalize_rows(const formula& f, const row_block& block, const row_memory<T, W>& memory,

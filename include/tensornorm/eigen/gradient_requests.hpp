@@ -1,6 +1,8 @@
 // What a backward pass is asked for: which gradients, into which memory, on which device.
 #pragma once
 
+#include <functional>
+
 #include "argument.hpp"
 #include "parameter.hpp"
 #include "workspace.hpp"
@@ -18,66 +20,76 @@ namespace detail {
 template <class D>
 concept destination = plain_parameter<std::remove_cvref_t<D>>;
 
-/// A handle of an Eigen object, by value where it is a temporary such as a map or a block.
+/// An Eigen object, by value where it is a temporary such as a map or a block, which are handles: what they
+/// show can be written through a const request.
 template <class D>
-using held = std::conditional_t<std::is_lvalue_reference_v<D>, D, std::remove_cvref_t<D>>;
+class held {
+ public:
+  explicit held(D&& object) : object_(std::forward<D>(object)) {}
+  std::remove_reference_t<D>& get() const { return object_; }
+
+ private:
+  mutable std::conditional_t<std::is_lvalue_reference_v<D>,
+                             std::reference_wrapper<std::remove_reference_t<D>>, std::remove_cvref_t<D>>
+      object_;
+};
 
 }  // namespace detail
 
 template <class D>
 struct grad_x_t {
-  D to;
+  detail::held<D> to;
   update mode;
 };
 /// Asks for the gradient of x. `to` has the shape and scalar of x; it may be x or dy exactly.
 template <detail::destination D>
-grad_x_t<detail::held<D>> grad_x(D&& to, update mode = overwrite) {
-  return {std::forward<D>(to), mode};
+grad_x_t<D> grad_x(D&& to, update mode = overwrite) {
+  return {detail::held<D>(std::forward<D>(to)), mode};
 }
 
 template <class D>
 struct grad_weight_t {
-  D to;
+  detail::held<D> to;
   update mode;
 };
 /// Asks for the gradient of weight. `to` has the normalized shape, or is flat, in the scalar of weight or a
 /// wider one.
 template <detail::destination D>
-grad_weight_t<detail::held<D>> grad_weight(D&& to, update mode = overwrite) {
-  return {std::forward<D>(to), mode};
+grad_weight_t<D> grad_weight(D&& to, update mode = overwrite) {
+  return {detail::held<D>(std::forward<D>(to)), mode};
 }
 
 template <class D>
 struct grad_bias_t {
-  D to;
+  detail::held<D> to;
   update mode;
 };
 /// Asks for the gradient of bias, as grad_weight.
 template <detail::destination D>
-grad_bias_t<detail::held<D>> grad_bias(D&& to, update mode = overwrite) {
-  return {std::forward<D>(to), mode};
+grad_bias_t<D> grad_bias(D&& to, update mode = overwrite) {
+  return {detail::held<D>(std::forward<D>(to)), mode};
 }
 
 template <class A>
 struct plus_gradient_t {
-  A gradient;
+  detail::held<A> gradient;
 };
 /// Adds what reaches x on another way to its gradient, before that is rounded: that of s in
 /// s = branch · alpha + skip, y = norm(s). The shape and scalar of x.
 template <detail::destination A>
-plus_gradient_t<detail::held<A>> plus_gradient(A&& gradient) {
-  return {std::forward<A>(gradient)};
+plus_gradient_t<A> plus_gradient(A&& gradient) {
+  return {detail::held<A>(std::forward<A>(gradient))};
 }
 
 template <class D>
 struct grad_branch_t {
-  D to;
+  detail::held<D> to;
   double alpha;
 };
 /// Asks for alpha times the gradient of x as well: that of the branch in s = branch · alpha + skip.
 template <detail::destination D>
-grad_branch_t<detail::held<D>> grad_branch(D&& to, double alpha) {
-  return {std::forward<D>(to), alpha};
+grad_branch_t<D> grad_branch(D&& to, double alpha) {
+  return {detail::held<D>(std::forward<D>(to)), alpha};
 }
 
 template <class Device>

@@ -5,29 +5,28 @@
 
 namespace tensornorm::inline TENSORNORM_ABI {
 
-/// The gradients of group_norm: those of layer_norm for each group of channels of each sample, with sums over
-/// samples and positions for the parameters of each channel.
+/// The gradients of group_norm: those of layer_norm for each group of channels of each sample, with
+/// sums over samples and positions for the parameters of each channel.
 ///
-/// Shapes    dy, dx as x; grad_weight and grad_bias the normalized shape, or flat. Without a destination
-/// among
-///           the requests a struct of all gradients is returned, in the types and shapes of x and weight.
-/// Requests  grad_x(dx), grad_weight(dw), grad_bias(db), each alone or together, each to overwrite or to
-///           accumulate; plus_gradient(ds), grad_branch(db, alpha) for a residual connection; on(device);
-///           use_workspace(ws). In any order.
-/// Types     those of group_norm; dy and dx have the scalar of x. Sums in accumulator_t; one rounding at the
-/// end. Aliasing  dx may be dy or x, exactly. Any other overlap of results with arguments throws. Edges no
-/// rows: gradients of parameters are zeros. A NaN stays in its row of dx.
-///           One element, or a constant row: dweight is 0 exactly.
-/// Bits      with saved statistics or without, on any number of threads, with AVX2 or AVX-512 the same; dx
-/// also
-///           in any layout and batch. Sums over rows that lie side by side have another order than sums over
-///           contiguous ones.
-/// Error     dx: 32 eps(T) · max|dx of the row|; parameters: 8 eps(T) · Σ|terms|, however many rows.
+/// Shapes    dy and dx as x; grad_weight and grad_bias the normalized shape, or flat. Without a
+///           destination among the requests a struct of all gradients is returned, in the types and
+///           shapes of x and weight.
+/// Requests  grad_x(dx), grad_weight(dw), grad_bias(db), each alone or together, each to overwrite
+///           or to accumulate; plus_gradient(ds) and grad_branch(db, alpha) for a residual
+///           connection; on(device); use_workspace(ws). In any order.
+/// Types     those of group_norm; dy and dx have the scalar of x. Sums in accumulator_t; one rounding.
+/// Aliasing  dx may be dy or x, exactly. Any other overlap of results with arguments throws.
+/// Edges     no rows: gradients of parameters are zeros. A NaN stays in its row of dx.
+///           One element, or a constant row: dweight is exactly 0.
+/// Bits      the same with saved statistics or without, on any number of threads, with AVX2 or AVX-512;
+///           dx also in any layout and batch. Sums over rows that lie side by side have another order
+///           than sums over contiguous ones.
+/// Error     dx: 32 eps(T) · max|dx of the row|, or 4 eps(T) of the largest of the terms that cancel;
+///           parameters: 8 eps(T) · Σ|terms| (dweight: + eps(T)/2 · Σ|dy|), however many rows.
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
-/// Cost      x and dy read once from memory, dx written once; statistics that are not given cost what they
-/// cost
-///           in the forward pass. Memory for parameters: at most 64 times their number, allocated unless
-///           use_workspace() brings it.
+/// Cost      x and dy read once from memory, dx written once; statistics that are not given cost what
+///           they cost in the forward pass. Memory for gradients of parameters: at most 64 times their
+///           number, allocated unless use_workspace() brings it.
 template <detail::eigen_argument DY, detail::eigen_argument X, detail::norm_parameter W,
           detail::gradient_request... R>
 auto group_norm_backward(const DY& dy, const X& x, Eigen::Index groups, const W& weight,

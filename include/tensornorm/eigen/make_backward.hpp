@@ -47,7 +47,7 @@ class backward_run {
   backward_run(const row_plan<X>& plan, const array_view<const scalar>& x, const array_view<const scalar>& dy,
                const parameter<weight_scalar>& weight, const statistics<accumulator>* saved,
                const backward_constants& constants)
-      : plan_(plan), x_(x), dy_(dy), weight_(weight) {
+      : plan_(plan), x_(x), dy_(dy), weight_(weight), saved_(saved) {
     problem_.x = stored_pointer(x.data);
     problem_.dy = stored_pointer(dy.data);
     problem_.rows = plan.rows;
@@ -64,7 +64,7 @@ class backward_run {
   /// Takes up a request; others than those for memory have been read elsewhere.
   template <class D>
   void take(const grad_x_t<D>& request) {
-    dx_ = view_array(plan_, "the gradient of x", request.to);
+    dx_ = view_array(plan_, "the gradient of x", request.to.get());
     check_output("the gradient of x", dx_);
     problem_.dx = stored_pointer(dx_.data);
     problem_.dx_strides = dx_.strides;
@@ -72,11 +72,11 @@ class backward_run {
   }
   template <class A>
   void take(const plus_gradient_t<A>& request) {
-    add(view_array(plan_, "the gradient to add", request.gradient));
+    add(view_array(plan_, "the gradient to add", request.gradient.get()));
   }
   template <class D>
   void take(const grad_branch_t<D>& request) {
-    branch_ = view_array(plan_, "the gradient of the branch", request.to);
+    branch_ = view_array(plan_, "the gradient of the branch", request.to.get());
     check_output("the gradient of the branch", branch_);
     problem_.branch = stored_pointer(branch_.data);
     problem_.branch_strides = branch_.strides;
@@ -84,11 +84,13 @@ class backward_run {
   }
   template <class D>
   void take(const grad_weight_t<D>&) {
+    check_parameter_type<D>();
     problem_.wants_weight = true;
   }
   template <class D>
   void take(const grad_bias_t<D>&) {
     static_assert(Formula::has_bias, "rms_norm and simple_norm have no bias: leave grad_bias out");
+    check_parameter_type<D>();
     problem_.wants_bias = true;
   }
   template <class R>
@@ -116,6 +118,7 @@ class backward_run {
          {"weight", weight_memory()}}};
     for (const auto& [other, extent] : others)
       if (memory.overlaps(extent)) fail(plan_.function, name, " overlaps ", other);
+    if (touches_saved(memory)) fail(plan_.function, name, " overlaps saved");
   }
 
   /// Runs on the device; then finish(weight_sums, bias_sums) gets what was wanted, null where there are no
@@ -143,6 +146,24 @@ class backward_run {
   }
 
  private:
+  template <class D>
+  static constexpr void check_parameter_type() {
+    static_assert(
+        parameter_fits<scalar_of<std::remove_cvref_t<D>>, weight_scalar>,
+        "the gradient of a parameter has the scalar type of the weight (of x without one) or a wider "
+        "one: cast it afterwards");
+  }
+
+  /// What the forward pass saved is read, too.
+  bool touches_saved(const extent& memory) const {
+    if (!saved_) return false;
+    for (const auto* values : {&saved_->mean, &saved_->mean_residual, &saved_->rstd})
+      if (memory.overlaps({reinterpret_cast<const char*>(values->data()),
+                           reinterpret_cast<const char*>(values->data() + values->size())}))
+        return true;
+    return false;
+  }
+
   extent weight_memory() const {
     return {reinterpret_cast<const char*>(weight_.data),
             reinterpret_cast<const char*>(weight_.data + weight_.count)};
@@ -181,12 +202,14 @@ class backward_run {
         fail(plan_.function, name, " overlaps ", in == &x_ ? "x" : "dy",
              " in part; they may be the same memory or apart");
     if (out.memory.overlaps(weight_memory())) fail(plan_.function, name, " overlaps weight");
+    if (touches_saved(out.memory)) fail(plan_.function, name, " overlaps saved");
   }
 
   const row_plan<X>& plan_;
   const array_view<const scalar>& x_;
   const array_view<const scalar>& dy_;
   const parameter<weight_scalar>& weight_;
+  const statistics<accumulator>* saved_;
   array_view<scalar> dx_;
   array_view<scalar> branch_;
   array_view<const scalar> addend_;
@@ -206,8 +229,8 @@ no_destination destination_of(const row_plan<X>&, const char*) {
 template <template <class> class Request, class X, class R, class... Rest>
 auto destination_of(const row_plan<X>& plan, const char* name, const R& request, const Rest&... rest) {
   if constexpr (is<R, Request>)
-    return parameter_destination<X, std::remove_reference_t<decltype((request.to))>>(plan, name, request.to,
-                                                                                     request.mode);
+    return parameter_destination<X, std::remove_reference_t<decltype((request.to.get()))>>(
+        plan, name, request.to, request.mode);
   else
     return destination_of<Request>(plan, name, rest...);
 }

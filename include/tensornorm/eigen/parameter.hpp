@@ -41,6 +41,24 @@ struct parameter_traits<unit_offset_t<W>> {
   using scalar = scalar_of<W>;
 };
 
+/// A parameter of which a layer knows at run time only whether it exists: empty, it is absent.
+template <class P>
+struct unless_empty_t {
+  const P& parameter;
+};
+template <class P>
+unless_empty_t<P> unless_empty(const P& p) {
+  return {p};
+}
+template <class P>
+struct parameter_traits<unless_empty_t<P>> {
+  using scalar = scalar_of<P>;
+};
+template <class P>
+constexpr bool may_be_empty = false;
+template <class P>
+constexpr bool may_be_empty<unless_empty_t<P>> = true;
+
 template <class P>
 concept plain_parameter = plain_tensor<P> || plain_matrix<P>;
 
@@ -119,6 +137,9 @@ parameter<parameter_scalar<P, X>> read_parameter(const call_site& call, const ch
                                                  size_span normalized, const P& p) {
   if constexpr (std::is_same_v<P, none_t>) {
     return {};
+  } else if constexpr (may_be_empty<P>) {
+    if (p.parameter.size() == 0) return {};
+    return read_parameter<X>(call, name, normalized, p.parameter);
   } else if constexpr (!eigen_argument<P>) {
     auto result = read_parameter<X>(call, name, normalized, p.weight);
     result.plus_one = true;

@@ -8,23 +8,24 @@ namespace tensornorm::inline TENSORNORM_ABI {
 /// The gradients of rms_norm:  dx = r·g − (r³/N)·x·Σ(g·x),  g = dy·weight,
 /// dweight = Σ over rows of dy·x·r.
 ///
-/// Shapes    dy, dx as x; grad_weight the normalized shape, or flat. Without a destination among
-///           the requests a struct of all gradients is returned, in the types and shapes of x and weight.
-/// Requests  grad_x(dx), grad_weight(dw), each alone or together, each to overwrite or to
-///           accumulate; plus_gradient(ds), grad_branch(db, alpha) for a residual connection; on(device);
-///           use_workspace(ws). In any order.
-/// Types     those of rms_norm; dy and dx have the scalar of x. Sums in accumulator_t; one rounding at the
-/// end. Aliasing  dx may be dy or x, exactly. Any other overlap of results with arguments throws. Edges no
-/// rows: gradients of parameters are zeros. A NaN stays in its row of dx. Bits      with saved statistics or
-/// without, on any number of threads, with AVX2 or AVX-512 the same; dx also
-///           in any layout and batch. Sums over rows that lie side by side have another order than sums over
-///           contiguous ones.
-/// Error     dx: 32 eps(T) · max|dx of the row|; parameters: 8 eps(T) · Σ|terms|, however many rows.
+/// Shapes    dy and dx as x; grad_weight the normalized shape, or flat. Without a
+///           destination among the requests a struct of all gradients is returned, in the types and
+///           shapes of x and weight.
+/// Requests  grad_x(dx), grad_weight(dw), each alone or together, each to overwrite
+///           or to accumulate; plus_gradient(ds) and grad_branch(db, alpha) for a residual
+///           connection; on(device); use_workspace(ws). In any order.
+/// Types     those of rms_norm; dy and dx have the scalar of x. Sums in accumulator_t; one rounding.
+/// Aliasing  dx may be dy or x, exactly. Any other overlap of results with arguments throws.
+/// Edges     no rows: gradients of parameters are zeros. A NaN stays in its row of dx.
+/// Bits      the same with saved statistics or without, on any number of threads, with AVX2 or AVX-512;
+///           dx also in any layout and batch. Sums over rows that lie side by side have another order
+///           than sums over contiguous ones.
+/// Error     dx: 32 eps(T) · max|dx of the row|, or 4 eps(T) of the largest of the terms that cancel;
+///           parameters: 8 eps(T) · Σ|terms|, however many rows.
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
-/// Cost      x and dy read once from memory, dx written once; statistics that are not given cost what they
-/// cost
-///           in the forward pass. Memory for parameters: at most 64 times their number, allocated unless
-///           use_workspace() brings it.
+/// Cost      x and dy read once from memory, dx written once; statistics that are not given cost what
+///           they cost in the forward pass. Memory for gradients of parameters: at most 64 times their
+///           number, allocated unless use_workspace() brings it.
 template <detail::eigen_argument DY, detail::eigen_argument X, detail::norm_parameter W,
           detail::gradient_request... R>
 auto rms_norm_backward(const DY& dy, const X& x, const W& weight,

@@ -45,8 +45,9 @@ class workspace {
 
  private:
   lease::piece take(std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
     lease::piece piece;
+    if (bytes == 0) return piece;
+    const std::lock_guard lock(mutex_);
     if (free_.empty()) {
       free_.reserve(++pieces_);  // so that giving back never allocates
     } else {
@@ -63,6 +64,7 @@ class workspace {
     return piece;
   }
   void give_back(lease::piece piece) noexcept {
+    if (!piece.memory) return;
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(piece));
   }

@@ -72,7 +72,7 @@ struct column_gradient {
     const lanes x = read(p.x, p.x_strides, i);
     const lanes dy = read(p.dy, p.dy_strides, i);
     if (p.dx || p.branch) {
-      lanes result = c.template dx<Formula>(x, weight.times(dy, i));
+      lanes result = c.template dx<Formula>(Formula::direction(x, c.row), weight.times(dy, i));
       if (p.addend) result = result + read(p.addend, p.addend_strides, i);
       if (p.branch)
         write(result * lanes::splat(static_cast<compute>(p.alpha)), p.branch, p.branch_strides, i);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "gradient_statistics.hpp"
+#include "gradient_write.hpp"
 #include "parameter_sums.hpp"
-#include "row_gradient.hpp"
 #include "row_stream.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -18,14 +18,22 @@ bool streams_gradient(const P& p) {
          static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.dx) > past_cache_bytes;
 }
 
+/// Calls run(kind) with the kind of loop that the problem needs.
+template <class P, class F>
+TENSORNORM_INLINE void with_kind(const P& p, const F& run) {
+  if (!p.dx || p.addend || p.branch) return run(gradient_kind<true, true>());
+  if (p.wants_parameters() && !p.parameters.per_block) return run(gradient_kind<true, false>());
+  run(gradient_kind<false, false>());
+}
+
 /// Rows of a problem without a weight for each block.
-template <class Formula, class Isa, class P>
+template <class Formula, class Isa, class P, class Kind>
 struct gradient_rows {
   using T = typename P::data_type;
   using compute = typename P::compute;
   using gradient = row_gradient<Formula, Isa, P>;
   using one = typename gradient::one;
-  static constexpr int most = row_scan<Isa, T, false>::rows::size;
+  static constexpr int most = 8;
 
   const P& p;
   bool past_cache;
@@ -38,7 +46,7 @@ struct gradient_rows {
     constexpr index bytes = 8 << 10;
     const index n = p.rows.size();
     const index fit = bytes / (n * static_cast<index>(sizeof(T)));
-    const index step = fit < 1 ? 1 : fit < most ? fit : most;
+    const index step = fit < 2 ? 2 : fit < most ? fit : most;
     for (index row = first; row < last; row += step) {
       const index count = last - row < step ? last - row : step;
       few_statistics<compute, most> statistics;
@@ -47,18 +55,37 @@ struct gradient_rows {
       for (index r = 0; r < count; ++r) {
         const auto c = statistics.template at<one>(r);
         auto sums = gradient_sums<one>::start();
-        if (p.dx || p.branch) sums = gradient(p, row + r).sums(weight, c, n);
+        if (!Kind::others || p.dx || p.branch) sums = gradient(p, row + r).sums(weight, c, n);
         constants[r] = gradient_constants_of(c, sums, n, p.correction);
       }
-      for (index r = 0; r < count; ++r) {
-        gradient g(p, row + r);
-        g.weight_sums = weight_sums;
-        g.bias_sums = bias_sums;
-        read_ahead ahead[2] = {{reinterpret_cast<const char*>(g.x + count * n)},
-                               {reinterpret_cast<const char*>(g.dy + count * n)}};
-        g.write(weight, constants[r], n, past_cache, past_cache ? ahead : nullptr);
-      }
+      index r = 0;
+      for (; r + 2 <= count; r += 2) write<2>(weight, row + r, constants + r, count, weight_sums, bias_sums);
+      if (r < count) write<1>(weight, row + r, constants + r, count, weight_sums, bias_sums);
     }
+  }
+
+ private:
+  template <int Rows, class Weight>
+  TENSORNORM_INLINE void write(const Weight& weight, index row, const gradient_constants<one>* constants,
+                               index ahead, compute* weight_sums, compute* bias_sums) const {
+    using writer = gradient_writer<Formula, Isa, P, Kind, Rows>;
+    const index n = p.rows.size();
+    const gradient rows[] = {gradient(p, row), gradient(p, row + Rows - 1)};
+    const writer w{rows, constants, weight_sums, bias_sums};
+    if (past_cache && Rows > 1 && !w.aligned_alike()) {
+      for (index r = 0; r < Rows; ++r)
+        write<1>(weight, row + r, constants + r, ahead, weight_sums, bias_sums);
+      return;
+    }
+    read_ahead next[2 * Rows];
+    for (int r = 0; r < Rows; ++r) {
+      next[r] = {reinterpret_cast<const char*>(rows[r].x + ahead * n)};
+      next[Rows + r] = {reinterpret_cast<const char*>(rows[r].dy + ahead * n)};
+    }
+    if (past_cache)
+      w.write_past_cache(weight, n, next);
+    else
+      w.write(weight, n, next);
   }
 };
 
@@ -69,14 +96,16 @@ struct row_backward {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
                                     typename P::compute* const& sums, typename P::compute* const& memory) {
-    const gradient_rows<Formula, Isa, P> rows{p, streams_gradient(p)};
-    if (!p.wants_parameters()) {
-      rows.run(first, last, nullptr, nullptr);
-    } else {
-      const block_tree tree(ceil_div(p.rows.rows(), rows_of_block));
-      for (index slab = first; slab < last; ++slab) slab_of(p, rows, tree, slab, sums, memory);
-    }
-    if (rows.past_cache) stream_fence();
+    with_kind(p, [&](auto kind) TENSORNORM_INLINE_LAMBDA {
+      const gradient_rows<Formula, Isa, P, decltype(kind)> rows{p, streams_gradient(p)};
+      if (!p.wants_parameters()) {
+        rows.run(first, last, nullptr, nullptr);
+      } else {
+        const block_tree tree(ceil_div(p.rows.rows(), rows_of_block));
+        for (index slab = first; slab < last; ++slab) slab_of(p, rows, tree, slab, sums, memory);
+      }
+      if (rows.past_cache) stream_fence();
+    });
   }
 
  private:
@@ -132,11 +161,19 @@ struct group_backward {
       });
       const auto constants = gradient_constants_of(c, total, p.rows.size(), p.correction);
       if (!p.dx && !p.branch) continue;
-      for (index block = 0; block < p.rows.blocks; ++block) {
-        gradient g(p, row);
-        g.move(block * p.rows.run);
-        g.write(weight_of(p, channel + block), constants, p.rows.run, past_cache, nullptr);
-      }
+      with_kind(p, [&](auto kind) TENSORNORM_INLINE_LAMBDA {
+        using writer = gradient_writer<Formula, Isa, P, decltype(kind), 1>;
+        for (index block = 0; block < p.rows.blocks; ++block) {
+          gradient g(p, row);
+          g.move(block * p.rows.run);
+          const writer w{&g, &constants, nullptr, nullptr};
+          const auto weight = weight_of(p, channel + block);
+          if (past_cache)
+            w.write_past_cache(weight, p.rows.run, nullptr);
+          else
+            w.write(weight, p.rows.run, nullptr);
+        }
+      });
     }
     if (past_cache) stream_fence();
   }

@@ -1,0 +1,2 @@
+#define TENSORNORM_TEST_SCALAR double
+#include "backward_impl.hpp"

@@ -1,0 +1,3 @@
+#define TENSORNORM_TEST_SCALAR float
+#define TENSORNORM_TEST_WIDER double
+#include "backward_impl.hpp"
