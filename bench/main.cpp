@@ -67,6 +67,11 @@ int main(int argc, char** argv) try {
   bench::add_norm<bench::rms_norm, scalar>(wanted);
   bench::add_norm<bench::simple_norm, scalar>(wanted);
   bench::add_norm<bench::layer_norm, scalar>(wanted);
+  if constexpr (std::is_same_v<scalar, float>) {
+    bench::add_norm_backward<bench::rms_norm_backward, scalar>(wanted);
+    bench::add_norm_backward<bench::simple_norm_backward, scalar>(wanted);
+    bench::add_norm_backward<bench::layer_norm_backward, scalar>(wanted);
+  }
   bench::add_copies<scalar>(wanted);
   bench::add_attention<bench::fused, scalar>(wanted);
   bench::add_attention<bench::unfused, scalar>(wanted);

@@ -12,6 +12,15 @@ COLUMNS = {
     "past cache": "copy/non_temporal",
 }
 
+BACKWARD = {
+    "RMSNorm": "rms_norm_backward/tensornorm",
+    "SimpleNorm": "simple_norm_backward/tensornorm",
+    "LayerNorm": "layer_norm_backward/tensornorm",
+    "Eigen RMSNorm": "rms_norm_backward/eigen",
+    "Eigen LayerNorm": "layer_norm_backward/eigen",
+    "triad": "triad/plain",
+    "past cache": "triad/non_temporal",
+}
 
 def shape_row(data, key, scalar):
     """A line of the main table."""
@@ -27,20 +36,33 @@ def main_tables(data):
     for scalar in scalars:
         keys = [k for k in data.keys("norm") if scalar in data.scalars(k) and not data.is_tiny(k, scalar)]
         title = f"{scalar}, one thread: GB/s, each byte read once and written once (in brackets: of memcpy)"
-        print_table(title, ["shape", *COLUMNS], [shape_row(data, key, scalar) for key in keys])
+        rows = [shape_row(data, key, scalar) for key in keys]
+        print_table(title, ["shape", *COLUMNS], [row for row in rows if any(cell != "-" for cell in row[1:])])
 
 
 def past_cache_table(data):
     """What is larger than the cache is best compared with a copy that goes past it, too."""
     rows = []
     for key in data.keys("norm"):
-        if data.is_past_cache(key, "float"):
+        if data.is_past_cache(key, "float") and f"{key}/float/rows/rms_norm/tensornorm" in data:
             copy = f"{key}/float/rows/copy/non_temporal"
             contenders = [c for c in COLUMNS.values() if "copy/" not in c]
             cells = [f"{data.ratio(f'{key}/float/rows/{c}', copy):.2f}" for c in contenders]
             rows.append([data.titles[key], *cells, f"{data.speed(copy):.1f} GB/s"])
     header = ["shape", *(label for label, what in COLUMNS.items() if what != "copy/memcpy")]
     print_table("float, larger than the cache: speed in units of a copy past the cache", header, rows)
+
+
+def backward_table(data):
+    rows = []
+    for key in data.keys("norm"):
+        triad = data.reference(key, "triad")
+        cells = [speed_cell(data, f"{key}/float/rows/{what}", triad) for what in BACKWARD.values()]
+        if any(cell != "-" for cell in cells[:5]):
+            rows.append([data.titles[key], *cells])
+    title = ("float, backward, one thread: GB/s, two arrays read once and one written (in brackets: of a triad, "
+             "past the cache where data is larger)")
+    print_table(title, ["shape", *BACKWARD], rows)
 
 
 def variant_table(data):
@@ -51,17 +73,21 @@ def variant_table(data):
         "on 16 bytes, not on 64": "rows_on_16_bytes/{}/tensornorm",
         "channels, not last": "channels/{}/tensornorm",
         "two threads": "rows/{}/tensornorm/2_threads",
+        "backward, column-major": "column_major/{}_backward/tensornorm",
+        "backward, two threads": "rows/{}_backward/tensornorm/2_threads",
     }
     rows = []
     for key in data.keys("norm"):
         title = data.titles[key]
         for kind, pattern in kinds.items():
             start = f"{key}/float/"
-            ratios = [data.ratio(start + pattern.format(n), f"{start}rows/{n}/tensornorm") for n in norms]
+            work = "{}_backward" if "_backward" in pattern else "{}"
+            plain = f"{start}rows/{work}/tensornorm"
+            ratios = [data.ratio(start + pattern.format(n), plain.format(n)) for n in norms]
             if any(ratios):
                 rows.append([title, kind, *("-" if r is None else f"{r:.2f}" for r in ratios)])
     header = ["shape", "against plain rows", "RMSNorm", "SimpleNorm", "LayerNorm"]
-    print_table("float: speed in units of the same norm in plain rows on 64 bytes, one thread", header, rows)
+    print_table("float: speed in units of the same work in plain rows on 64 bytes, one thread", header, rows)
 
 
 def other_lines(data):
@@ -86,6 +112,7 @@ def print_all(data):
         return
     main_tables(data)
     past_cache_table(data)
+    backward_table(data)
     variant_table(data)
     other_lines(data)
     print("Eigen rows: RMSNorm row by row as arrays. Eigen expr: RMSNorm as an expression of Eigen tensors.")

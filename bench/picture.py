@@ -1,4 +1,4 @@
-"""Draws the speed of the norms, of attention and of Eigen by shape, as fractions of their references."""
+"""Draws the speed of norms, backward passes, attention and Eigen by shape, as fractions of their references."""
 
 import os
 import textwrap
@@ -22,6 +22,13 @@ ATTENTION = [
     ("fused, causal (what is seen counts)", "causal/fused", SKY),
     ("unfused", "dense/unfused", GREEN),
     ("Eigen's products, head by head", "dense/eigen", ORANGE),
+]
+BACKWARD = [
+    ("RMSNorm", "rms_norm_backward/tensornorm", BLUE),
+    ("SimpleNorm", "simple_norm_backward/tensornorm", SKY),
+    ("LayerNorm", "layer_norm_backward/tensornorm", GREEN),
+    ("RMSNorm as Eigen arrays, row by row", "rms_norm_backward/eigen", ORANGE),
+    ("LayerNorm as Eigen arrays, row by row", "layer_norm_backward/eigen", YELLOW),
 ]
 INK = "#333333"
 BAR = 0.16
@@ -107,6 +114,22 @@ def draw_norms(data, folder):
     return save(figure, folder, "norms")
 
 
+def draw_backward(data, folder):
+    def of_triad(key, what):
+        return data.ratio(f"{key}/float/rows/{what}", data.reference(key, "triad"))
+
+    keys = [key for key in data.keys("norm") if of_triad(key, BACKWARD[0][1]) is not None]
+    if not keys:
+        return []
+    figure, axes = plt.subplots(figsize=(max(6.5, 1.15 * len(keys) + 1), 5.6))
+    for position, key in enumerate(keys):
+        draw_bars(axes, position, [(of_triad(key, what), colour) for _, what, colour in BACKWARD], labelled=3)
+    dress(axes, data, keys, "triad", "speed, in units of reading two arrays and writing one")
+    axes.set_title(f"Gradients of x, weight and bias in float, one thread: {machine(data)}", fontsize=12, pad=12)
+    legend(axes, BACKWARD, bbox_to_anchor=(0.5, -0.13), ncol=3)
+    return save(figure, folder, "backward")
+
+
 def of_peak(data, key, what):
     """Of the multiply-add peak; a block over images stands in the place of dense attention."""
     start = f"{key}/float/heads_first/"
@@ -151,4 +174,4 @@ def draw(data, folder):
     """The pictures as .svg and .png, and their paths. Draws float alone, and nothing without it."""
     plt.rcParams.update({"font.family": "DejaVu Sans", "text.color": INK, "axes.labelcolor": INK,
                          "xtick.color": INK, "ytick.color": INK, "svg.hashsalt": "tensornorm"})
-    return [*draw_norms(data, folder), *draw_attention(data, folder)]
+    return [*draw_norms(data, folder), *draw_backward(data, folder), *draw_attention(data, folder)]

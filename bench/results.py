@@ -1,9 +1,9 @@
 """What the benchmark programs measured: reading, merging, medians and ratios.
 
 A benchmark is named  shape/scalar/layout/work/contender  with /2_threads behind it where it ran on a pool
-of two. The work is a norm, or for attention which keys are seen: dense or causal.
-The references are named alike: copy/memcpy and copy/non_temporal for norms; peak/multiply_adds, and the
-variants of read/, for attention.
+of two. The work is a norm or its backward pass; for attention which keys are seen: dense or causal. The
+references are named alike: copy/memcpy and copy/non_temporal for norms, triad/plain and triad/non_temporal for
+backward passes; peak/multiply_adds, and the variants of read/, for attention.
 """
 
 import json
@@ -88,7 +88,15 @@ class Results:
         return "channels" if f"{key}/{scalar}/channels/rms_norm/tensornorm" in self else "rows"
 
     def is_tiny(self, key, scalar):
-        return self.amounts["bytes"][f"{key}/{scalar}/rows/copy/memcpy"] < TINY
+        return self.amounts["bytes"].get(f"{key}/{scalar}/rows/copy/memcpy", TINY) < TINY
+
+    def reference(self, key, work, scalar="float"):
+        """What a work (copy, triad) is compared with: past the cache where the data is larger."""
+        start = f"{key}/{scalar}/rows/{work}/"
+        streaming = start + "non_temporal"
+        if self.amounts["bytes"].get(streaming, 0) > PAST_CACHE:
+            return streaming
+        return start + ("plain" if work == "triad" else "memcpy")
 
     def is_past_cache(self, key, scalar):
         """Whether the shape is compared with a copy past the cache."""

@@ -33,6 +33,19 @@ FRACTIONS = [
         ]
     ),
     *(
+        (f"{name} backward, larger than the cache, {shape[13:]}: of a triad past it",
+         f"{shape}/float/rows/{norm}_backward/tensornorm", f"{shape}/float/rows/triad/non_temporal", 0.75)
+        for shape in ("beyond_cache_16384x1024", "beyond_cache_4096x4096", "beyond_cache_65536x1024",
+                      "beyond_cache_16384x4096", "beyond_cache_131072x1024", "beyond_cache_32768x4096")
+        for norm, name in NORMS.items()
+    ),
+    *(
+        (f"{name} backward, in cache, 512x1024: of a triad",
+         f"in_cache_512x1024/float/rows/{norm}_backward/tensornorm", "in_cache_512x1024/float/rows/triad/plain",
+         0.55)
+        for norm, name in NORMS.items()
+    ),
+    *(
         (f"{name}, {what}", f"{shape}/float/{layout}/{norm}/tensornorm",
          f"{shape}/float/rows/{norm}/tensornorm", 0.80)
         for what, shape, layout in [

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
+#include <tensornorm/tensornorm.hpp>
 #include <vector>
 
 #include "../memory.hpp"
@@ -32,9 +34,12 @@ class activations {
   std::size_t position_ = 0;
 };
 
-/// x, y and parameters. y is written before anything is timed, so that its pages exist.
+/// x, y, parameters, and what else a benchmark asks for. All memory is written before anything is timed, so
+/// that its pages exist.
 template <class Scalar>
 struct operands {
+  using statistics = tensornorm::statistics<tensornorm::accumulator_t<Scalar>>;
+
   // Room for a start past the line, as an allocator with 16-byte alignment hands out.
   static constexpr index spare = 64 / static_cast<index>(sizeof(Scalar));
 
@@ -59,6 +64,27 @@ struct operands {
   Scalar* x_at(index byte_offset) const { return at(x_memory, byte_offset); }
   Scalar* y_at(index byte_offset) const { return at(y_memory, byte_offset); }
 
+  /// An array like x with numbers of its own, on a cache line; made when it is first asked for.
+  Scalar* more(const std::string& name) const {
+    std::shared_ptr<void>& memory = more_memory[name];
+    if (!memory) {
+      memory = allocate_lines(static_cast<std::size_t>(shape.count()) * sizeof(Scalar));
+      activations source(1);
+      for (std::size_t i = 0; i < 1000 * more_memory.size(); ++i) source.next(0);
+      Scalar* value = at(memory, 0);
+      for (index i = 0; i < shape.count(); ++i) *value++ = Scalar(source.next(0));
+    }
+    return at(memory, 0);
+  }
+
+  /// The statistics of a norm, saved by its forward pass.
+  template <class Work>
+  const statistics& saved(const std::string& name, const Work& work) const {
+    const auto [place, is_new] = saved_statistics.try_emplace(name);
+    if (is_new) work(place->second);
+    return place->second;
+  }
+
   extents shape;
   std::vector<Scalar> weight;
   std::vector<Scalar> bias;
@@ -70,6 +96,8 @@ struct operands {
 
   std::shared_ptr<void> x_memory;
   std::shared_ptr<void> y_memory;
+  mutable std::map<std::string, std::shared_ptr<void>> more_memory;
+  mutable std::map<std::string, statistics> saved_statistics;
 };
 
 template <class Scalar>

@@ -54,4 +54,7 @@ inline bool has_variants(const row_shape& s, sweep wanted) {
   return s.rows > 1 && s.rows * s.dim <= 16384 * 4096;
 }
 
+/// Whether the backward passes are measured, in float: they are where there are rows.
+inline bool has_backward(const row_shape& s, sweep wanted) { return s.smallest <= wanted && s.rows >= 64; }
+
 }  // namespace bench

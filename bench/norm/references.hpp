@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "../copies.hpp"
+#include "../triads.hpp"
 #include "add.hpp"
 
 namespace bench {
@@ -20,6 +21,20 @@ void add_copies_of(const place& at) {
   if (has_non_temporal_copy()) add_copy("copy/non_temporal", non_temporal_copy);
 }
 
+/// What backward passes move: two arrays are read and one written.
+template <class Scalar>
+void add_triads_of(const place& at) {
+  const auto add_triad = [&](const char* what, auto run) {
+    const auto make = [=](const operands<Scalar>& memory) {
+      return [=, x = memory.x_at(0), y = memory.y_at(0), dy = memory.more("dy"),
+              bytes = static_cast<std::size_t>(at.shape.count()) * sizeof(Scalar)] { run(y, x, dy, bytes); };
+    };
+    add<Scalar>(at, what, make, 3.0 * sizeof(Scalar));
+  };
+  add_triad("triad/plain", triad);
+  if (has_non_temporal_triad()) add_triad("triad/non_temporal", non_temporal_triad);
+}
+
 /// For every shape, and for every alignment of it. Layouts that order the same bytes otherwise need no more.
 template <class Scalar>
 void add_copies(sweep wanted) {
@@ -28,6 +43,7 @@ void add_copies(sweep wanted) {
     if (!is_measured<Scalar>(s, wanted)) continue;
     add_copies_of<Scalar>(rows_of(s));
     if (is_float && has_variants(s, wanted)) add_copies_of<Scalar>(rows_on_16_bytes(s));
+    if (is_float && has_backward(s, wanted)) add_triads_of<Scalar>(rows_of(s));
   }
   for (const image_shape& s : image_shapes)
     if (is_float && s.smallest <= wanted) add_copies_of<Scalar>(channels_last(s));
