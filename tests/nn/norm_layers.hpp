@@ -11,6 +11,7 @@
 #include <tensornorm/tensornorm.hpp>
 #include <tuple>
 
+#include "../support/backward_kernels.hpp"
 #include "../support/bounds.hpp"
 #include "../support/tensors.hpp"
 

@@ -230,7 +230,7 @@ template <template <class> class Request, class X, class R, class... Rest>
 auto destination_of(const row_plan<X>& plan, const char* name, const R& request, const Rest&... rest) {
   if constexpr (is<R, Request>)
     return parameter_destination<X, std::remove_reference_t<decltype((request.to.get()))>>(
-        plan, name, request.to, request.mode);
+        plan, name, request.to.get(), request.mode);
   else
     return destination_of<Request>(plan, name, rest...);
 }
