@@ -178,6 +178,11 @@ class matrix_norm : public Eigen::ReturnByValue<matrix_norm<Call, X>> {
 }  // namespace tensornorm::inline TENSORNORM_ABI::detail
 
 template <class Call, class X>
-struct Eigen::internal::traits<tensornorm::detail::matrix_norm<Call, X>> {
+struct Eigen::internal::traits<tensornorm::detail::matrix_norm<Call, X>>
+    : Eigen::internal::traits<typename X::PlainObject> {
   using ReturnType = typename X::PlainObject;
+  // As Eigen has it for what is returned by value: there is no memory behind it yet.
+  enum {
+    Flags = (Eigen::internal::traits<ReturnType>::Flags | Eigen::EvalBeforeNestingBit) & ~Eigen::DirectAccessBit
+  };
 };

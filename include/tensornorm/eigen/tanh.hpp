@@ -69,7 +69,7 @@ class map_matrix : public Eigen::ReturnByValue<map_matrix<F, X>> {
 /// Types     float, double, half, bfloat16. In accumulator_t, rounded once; where x is a norm of 16-bit
 ///           numbers, that has been rounded before.
 /// Aliasing  y may be x.
-/// Edges     ±inf gives ±1, NaN stays NaN. -0 stays -0.
+/// Edges     ±inf gives ±1, ±0 gives +0, NaN stays NaN.
 /// Error     1.6 eps of the result for the rounded product factor · x.
 /// Bits      the same on any number of threads, with AVX2 or AVX-512.
 /// Throws    what x throws.
