@@ -42,7 +42,7 @@ class backward_run {
   using scalar = scalar_of<X>;
   using accumulator = accumulator_t<scalar>;
   using weight_scalar = parameter_scalar<W, X>;
-  using problem = kernel::gradient_problem<stored_t<scalar>, stored_t<weight_scalar>>;
+  using problem = kernel::gradient_problem<stored_t<scalar>>;
 
   backward_run(const row_plan<X>& plan, const array_view<const scalar>& x, const array_view<const scalar>& dy,
                const parameter<weight_scalar>& weight, const statistics<accumulator>* saved,
@@ -54,8 +54,6 @@ class backward_run {
     problem_.x_strides = x.strides;
     problem_.dy_strides = dy.strides;
     problem_.parameters = plan.parameters;
-    problem_.weight = stored_pointer(weight.data);
-    problem_.weight_plus_one = weight.plus_one;
     problem_.eps = constants.eps;
     problem_.correction = constants.correction;
     if (saved) read_statistics(*saved);
@@ -127,10 +125,21 @@ class backward_run {
   void run(const Device& device, workspace& memory, const Finish& finish) const {
     if (problem_.rows.rows() == 0)
       return finish(static_cast<const accumulator*>(nullptr), static_cast<const accumulator*>(nullptr));
-    const kernel::gradient_work work(problem_);
+    problem p = problem_;
+    const kernel::gradient_work work(p);
     const auto bytes = [](index numbers) { return static_cast<std::size_t>(numbers) * sizeof(accumulator); };
-    const workspace::lease shared(memory, bytes(work.arrays * work.length));
+    const index sums_size = work.arrays * work.length;
+    const bool widens = weight_.data && (weight_.plus_one || !std::is_same_v<weight_scalar, accumulator>);
+    const workspace::lease shared(memory, bytes(sums_size + (widens ? weight_.count : 0)));
     auto* const sums = static_cast<accumulator*>(shared.data());
+    if (widens) {
+      for (index i = 0; i < weight_.count; ++i)
+        sums[sums_size + i] =
+            static_cast<accumulator>(weight_.data[i]) + accumulator(weight_.plus_one ? 1 : 0);
+      p.weight = sums + sums_size;
+    } else if constexpr (std::is_same_v<weight_scalar, accumulator>) {
+      p.weight = weight_.data;
+    }
     // Two arrays are read and one is written.
     const double cost =
         double(sizeof(scalar)) * double(plan_.rows.size() * plan_.rows.rows()) / double(work.units);
@@ -138,7 +147,7 @@ class backward_run {
         work.units, Eigen::TensorOpCost(2 * cost, cost, 0), device,
         [&](index first, index last) {
           const workspace::lease own(memory, bytes(work.thread_memory));
-          kernel::differentiate<Formula>(problem_, first, last, sums, static_cast<accumulator*>(own.data()));
+          kernel::differentiate<Formula>(p, first, last, sums, static_cast<accumulator*>(own.data()));
         },
         [&](index block) { return std::max(block, share_of(work.units, device)); });
     kernel::merge_arrays(sums, work.arrays, work.length);

@@ -1,31 +1,16 @@
-// differentiate(): the backward pass of a norm over the rows of a problem, by the kernel that fits how they
-// lie.
+// differentiate(): the backward pass of a norm over the rows of a problem, however they lie.
 #pragma once
 
-#include <cstddef>
-
-#include "column_backward.hpp"
-#include "normalize.hpp"
+#include "gather.hpp"
+#include "row_backward.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
+/// The elements of some array lie across memory: rows are brought together, a block at a time.
 template <class P>
-bool takes_gradient_columns(const P& p) {
-  const bool across = !all_arrays(
+bool needs_gathering(const P& p) {
+  return !all_arrays(
       p, [&](const auto* data, const rows_strides& strides) { return !data || contiguous(p.rows, strides); });
-  return across || (p.rows.inner == 1 && p.rows.size() < short_row && !p.parameters.per_block);
-}
-
-/// p with the rows side by side as its inner rows, where it has none.
-template <class P>
-P gradient_side_by_side(P p) {
-  if (p.rows.inner > 1 || p.parameters.groups > 1) return p;
-  p.rows.inner = p.rows.outer;
-  p.rows.outer = 1;
-  for (rows_strides* strides :
-       {&p.x_strides, &p.dy_strides, &p.dx_strides, &p.addend_strides, &p.branch_strides})
-    strides->inner = strides->outer;
-  return p;
 }
 
 /// How a backward pass splits into pieces of work, and the memory that it needs, in numbers of compute.
@@ -37,32 +22,62 @@ struct gradient_work {
 
   template <class P>
   explicit gradient_work(const P& p) {
-    const bool columns = takes_gradient_columns(p);
-    const rows_shape rows = columns ? gradient_side_by_side(p).rows : p.rows;
-    const index tiles = rows.outer * ceil_div(rows.inner, column_tile);
-    units = columns ? tiles : rows.rows();
-    if (!p.wants_parameters()) return;
-    length = p.sums_length();
-    if (p.parameters.per_block) {
+    const index blocks = ceil_div(p.rows.rows(), rows_of_block);
+    const bool gathers = needs_gathering(p);
+    units = gathers ? blocks : p.rows.rows();
+    if (p.wants_parameters()) {
+      length = p.sums_length();
       arrays = p.rows.rows() / p.parameters.groups;
-    } else {
-      const block_tree tree(columns ? tiles : ceil_div(rows.rows(), rows_of_block));
-      units = arrays = tree.slabs;
-      thread_memory = tree.levels * length;
+      if (!p.parameters.per_block) {
+        const block_tree tree(blocks);
+        units = arrays = tree.slabs;
+        thread_memory = tree.levels * length;
+      }
     }
+    if (gathers) thread_memory += gathered_rows<P>::size(p);
   }
 };
+
+/// Units [first, last) of rows that are contiguous.
+template <class Formula, class P>
+void differentiate_rows(const P& p, index first, index last, typename P::compute* sums,
+                        typename P::compute* thread_memory, isa_level level) {
+  if constexpr (Formula::has_bias)
+    if (p.parameters.per_block) return dispatch_at<group_backward<Formula>>(level, p, first, last, sums);
+  dispatch_at<row_backward<Formula>>(level, p, first, last, sums, thread_memory);
+}
 
 /// Units [first, last) of a checked problem with at least one row.
 template <class Formula, class P>
 void differentiate(const P& p, index first, index last, typename P::compute* sums,
                    typename P::compute* thread_memory, isa_level level = active_isa()) {
-  if (takes_gradient_columns(p))
-    return dispatch_at<column_backward<Formula>>(level, gradient_side_by_side(p), first, last, sums,
-                                                 thread_memory);
-  if constexpr (Formula::has_bias)
-    if (p.parameters.per_block) return dispatch_at<group_backward<Formula>>(level, p, first, last, sums);
-  dispatch_at<row_backward<Formula>>(level, p, first, last, sums, thread_memory);
+  using compute = typename P::compute;
+  using T = typename P::data_type;
+  if (!needs_gathering(p)) return differentiate_rows<Formula>(p, first, last, sums, thread_memory, level);
+  const bool has_tree = p.wants_parameters() && !p.parameters.per_block;
+  const block_tree tree(ceil_div(p.rows.rows(), rows_of_block));
+  T* const rows = reinterpret_cast<T*>(thread_memory + (has_tree ? tree.levels * p.sums_length() : 0));
+  const auto block = [&](index number, compute* block_sums) {
+    const gathered_rows<P> gathered(p, rows, number * rows_of_block);
+    // Of the few rows of a block there is one unit with sums, the whole tree of them.
+    const index units = has_tree ? 1 : gathered.problem().rows.rows();
+    differentiate_rows<Formula>(gathered.problem(), 0, units, block_sums, nullptr, level);
+    gathered.scatter();
+  };
+  if (!has_tree) {
+    for (index number = first; number < last; ++number) block(number, sums);
+    return;
+  }
+  for (index slab = first; slab < last; ++slab) {
+    pending_sums<baseline, compute> pending(sums + slab * p.sums_length(), thread_memory, p.sums_length());
+    const index end = (slab + 1) * tree.blocks_of_slab;
+    for (index number = slab * tree.blocks_of_slab; number < (end < tree.blocks ? end : tree.blocks);
+         ++number) {
+      block(number, pending.next());
+      pending.done();
+    }
+    pending.finish();
+  }
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

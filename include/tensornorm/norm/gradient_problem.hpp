@@ -7,8 +7,8 @@
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 /// dx = the gradient of x, + addend; branch = dx · alpha. Each may be absent: null. dx may be x, dy or the
-/// addend with the same strides; nothing else may overlap. T is the type of x, dy and dx, W of the weight.
-template <class T, class W = T>
+/// addend with the same strides; nothing else may overlap. T is the type of x, dy and dx.
+template <class T>
 struct gradient_problem {
   using data_type = T;
   using compute = compute_t<T>;
@@ -26,8 +26,7 @@ struct gradient_problem {
   rows_strides branch_strides;
   double alpha = 1;
 
-  const W* weight = nullptr;
-  bool weight_plus_one = false;
+  const compute* weight = nullptr;
   parameter_shape parameters;
 
   double eps = 0;
@@ -41,6 +40,20 @@ struct gradient_problem {
   bool wants_weight = false;
   bool wants_bias = false;
 
+  // Of group_norm, where these rows are some of a larger problem: the number of the first, and how many of
+  // that problem's rows are inner ones; 0: as in `rows`.
+  index first_row = 0;
+  index numbered_inner = 0;
+
+  index inner_of_number() const { return numbered_inner ? numbered_inner : rows.inner; }
+  /// The first channel of a row, and its element of the batch.
+  index channel_of(index row) const {
+    return (first_row + row) / inner_of_number() % parameters.groups * rows.blocks;
+  }
+  index batch_element(index row) const {
+    const index number = first_row + row;
+    return number / inner_of_number() / parameters.groups * inner_of_number() + number % inner_of_number();
+  }
   bool wants_parameters() const { return wants_weight || wants_bias; }
   /// A weight, and a bias, for each of these.
   index parameter_count() const {

@@ -24,7 +24,7 @@ struct few_statistics {
   }
 };
 
-/// The statistics of `count` rows from `row` on: part of a tile where rows lie side by side, else any.
+/// The statistics of `count` contiguous rows from `row` on.
 template <class Formula, class Isa, class P, class Statistics>
 TENSORNORM_INLINE void statistics_of(const P& p, index row, index count, Statistics& to) {
   if (p.rstd) {
@@ -36,26 +36,22 @@ TENSORNORM_INLINE void statistics_of(const P& p, index row, index count, Statist
     }
     return;
   }
-  // The forward pass itself, without y.
+  // The forward pass itself, without y. Inner rows that are contiguous have no common stride with the others.
   norm_problem<typename P::data_type> forward;
-  forward.x = p.x;
-  forward.rows = p.rows;
-  forward.x_strides = forward.y_strides = p.x_strides;
   forward.parameters = p.parameters;
   forward.eps = p.eps;
   forward.correction = p.correction;
-  if constexpr (Formula::has_mean) {
-    forward.mean = to.mean;
-    forward.mean_residual = to.mean_residual;
-  }
-  forward.rstd = to.rstd;
-  forward.first_saved = row;
-  if (takes_columns(forward)) {
-    const index tile =
-        row / p.rows.inner * ceil_div(p.rows.inner, column_tile) + row % p.rows.inner / column_tile;
-    normalize<Formula>(forward, tile, tile + 1, Isa::level);
-  } else {
-    normalize<Formula>(forward, row, row + count, Isa::level);
+  forward.x_strides = forward.y_strides = p.x_strides;
+  const index together = p.rows.inner == 1 ? count : 1;
+  for (index r = 0; r < count; r += together) {
+    forward.x = p.x + row_offset(p.rows, p.x_strides, row + r);
+    forward.rows = {together, 1, p.rows.blocks, p.rows.run};
+    if constexpr (Formula::has_mean) {
+      forward.mean = to.mean + r;
+      forward.mean_residual = to.mean_residual + r;
+    }
+    forward.rstd = to.rstd + r;
+    normalize<Formula>(forward, 0, norm_units(forward), Isa::level);
   }
 }
 

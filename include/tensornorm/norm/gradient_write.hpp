@@ -10,136 +10,142 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// What the loop that writes is compiled for: gradients of parameters, and others than dx of x alone.
-template <bool Parameters, bool Others>
-struct gradient_kind {
-  static constexpr bool parameters = Parameters;
-  static constexpr bool others = Others;
+/// Whole registers of neighbours.
+struct whole_registers {
+  static constexpr bool whole = true;
+
+  template <class V, class S>
+  TENSORNORM_INLINE V load(const S* p) const {
+    return kernel::load<V>(p);
+  }
+  template <class V, class S>
+  TENSORNORM_INLINE void store(const V& v, S* p) const {
+    kernel::store(v, p);
+  }
+};
+
+/// The first lanes of a register, at the edges of a row.
+struct first_lanes {
+  static constexpr bool whole = false;
+  int count;
+
+  template <class V, class S>
+  TENSORNORM_INLINE V load(const S* p) const {
+    return load_first<V>(p, count);
+  }
+  template <class V, class S>
+  TENSORNORM_INLINE void store(const V& v, S* p) const {
+    store_first(v, p, count);
+  }
 };
 
 /// Writes Rows rows, or runs of their elements, side by side, so that sums over rows are loaded and stored
-/// once for all of them.
-template <class Formula, class Isa, class P, class Kind, int Rows>
+/// once for all of them. Others: there is more than dx of x alone, or less.
+template <class Formula, class Isa, class P, bool Others, int Rows>
 struct gradient_writer {
   using row = row_gradient<Formula, Isa, P>;
   using T = typename row::T;
   using compute = typename row::compute;
   using one = typename row::one;
   using V = typename row::V;
-  using piece = vec<Isa, compute, 16 / static_cast<int>(sizeof(T))>;
+  static constexpr auto count = static_cast<std::size_t>(Rows);
 
   const row* rows;
   const gradient_constants<one>* constants;
   compute* weight_sums;  // null where not wanted
   compute* bias_sums;
+  bool past_cache;  // dx goes to memory in whole aligned registers; the rows must be aligned alike
 
-  /// The first n elements through the cache. As much of the next rows comes closer, if `next` is not null:
-  /// next[r] and next[Rows + r] are x and dy.
+  /// The first n elements. As much of the next rows comes closer: next[r] and next[Rows + r] are x and dy.
   template <class Weight>
   TENSORNORM_INLINE void write(const Weight& weight, index n, read_ahead* next) const {
-    index i = 0;
-    run<V, false>(weight, i, n, next);
-    if constexpr (V::size > piece::size) run<piece, false>(weight, i, n, nullptr);
-    run<one, false>(weight, i, n, nullptr);
-  }
-
-  /// The first n elements past the cache, in whole aligned registers as far as they go. The rows must be
-  /// aligned alike.
-  template <class Weight>
-  TENSORNORM_INLINE void write_past_cache(const Weight& weight, index n, read_ahead* next) const {
-    index i = 0;
-    const index to_piece = unaligned(0, piece::size);
-    run<one, false>(weight, i, to_piece < n ? to_piece : n, nullptr);
-    const index to_whole = i + unaligned(i, V::size);
-    if (to_whole + V::size <= n) {
-      run<piece, true>(weight, i, to_whole, nullptr);
-      run<V, true>(weight, i, n, next);
+    gradient_constants<V> c[count];
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r)
+      c[r] = {splat_constants<V>(constants[r].row), V::splat(constants[r].constant[0]),
+              V::splat(constants[r].slope[0])};
+    const index to_aligned = past_cache ? unaligned() : 0;
+    const index first = to_aligned < n ? to_aligned : n;
+    const index whole = (n - first) / V::size * V::size;
+    for (index i = first; i < first + whole; i += V::size) {
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) {
+        next[r].bytes(V::size * sizeof(T));
+        next[Rows + r].bytes(V::size * sizeof(T));
+      }
+      put(weight, c, i, whole_registers());
     }
-    run<piece, true>(weight, i, n, nullptr);
-    run<one, false>(weight, i, n, nullptr);
-  }
-
-  /// Whether the rows have the same place in a line of memory.
-  TENSORNORM_INLINE bool aligned_alike() const {
-    for (int r = 1; r < Rows; ++r)
-      if ((reinterpret_cast<std::uintptr_t>(rows[r].dx) - reinterpret_cast<std::uintptr_t>(rows[0].dx)) % 64)
-        return false;
-    return true;
+    const struct {
+      index begin;
+      index end;
+    } edges[] = {{0, first}, {first + whole, n}};
+    for (const auto& edge : edges)
+      if (edge.begin < edge.end)
+        put(weight, c, edge.begin, first_lanes{static_cast<int>(edge.end - edge.begin)});
   }
 
  private:
-  TENSORNORM_INLINE index unaligned(index begin, index width) const {
-    const auto bytes = static_cast<std::uintptr_t>(width) * sizeof(T);
-    return static_cast<index>((0 - reinterpret_cast<std::uintptr_t>(rows[0].dx + begin)) % bytes / sizeof(T));
+  /// How many elements come before the first that is aligned to a whole register.
+  TENSORNORM_INLINE index unaligned() const {
+    constexpr std::uintptr_t bytes = V::size * sizeof(T);
+    return static_cast<index>((0 - reinterpret_cast<std::uintptr_t>(rows[0].dx)) % bytes / sizeof(T));
   }
 
-  /// Elements i, i + 1, ... as far as whole registers of L reach.
-  template <class L, bool PastCache, class Weight>
-  TENSORNORM_INLINE void run(const Weight& weight, index& i, index end, read_ahead* next) const {
-    gradient_constants<L> c[static_cast<std::size_t>(Rows)];
+  template <class Weight, class Lanes>
+  TENSORNORM_INLINE void put(const Weight& weight, const gradient_constants<V> (&c)[count], index i,
+                             const Lanes& lanes) const {
+    V dy[count];
+    V x[count];
+    V normalized[count];
     TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r)
-      c[r] = {splat_constants<L>(constants[r].row), L::splat(constants[r].constant[0]),
-              L::splat(constants[r].slope[0])};
-    for (; i + L::size <= end; i += L::size) {
-      L x[static_cast<std::size_t>(Rows)];
-      L dy[static_cast<std::size_t>(Rows)];
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) {
-        x[r] = load<L>(rows[r].x + i);
-        dy[r] = load<L>(rows[r].dy + i);
-        if (next) {
-          next[r].bytes(L::size * sizeof(T));
-          next[Rows + r].bytes(L::size * sizeof(T));
-        }
-      }
-      L normalized[static_cast<std::size_t>(Rows)];
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) normalized[r] = Formula::apply(x[r], c[r].row);
-      if constexpr (Kind::parameters) add(i, normalized, dy);
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) {
-        const L direction = Formula::has_mean && !Formula::subtracts_mean ? Formula::direction(x[r], c[r].row)
-                                                                          : normalized[r];
-        const L result = c[r].template dx<Formula>(direction, weight.times(dy[r], i));
-        if constexpr (Kind::others)
-          put_others<PastCache>(rows[r], i, result);
-        else
-          put<PastCache>(result, rows[r].dx + i);
-      }
+    for (int r = 0; r < Rows; ++r) {
+      x[r] = lanes.template load<V>(rows[r].x + i);
+      dy[r] = lanes.template load<V>(rows[r].dy + i);
+      normalized[r] = Formula::apply(x[r], c[r].row);
+    }
+    add(i, normalized, dy, lanes);
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      const V direction =
+          Formula::has_mean && !Formula::subtracts_mean ? Formula::direction(x[r], c[r].row) : normalized[r];
+      const V dx = c[r].template dx<Formula>(direction, weight.times(dy[r], i, lanes));
+      if constexpr (Others)
+        put_others(rows[r], i, dx, lanes);
+      else
+        put_dx(dx, rows[r].dx + i, lanes);
     }
   }
 
-  template <class L>
-  TENSORNORM_INLINE void add(index i, const L (&normalized)[static_cast<std::size_t>(Rows)],
-                             const L (&dy)[static_cast<std::size_t>(Rows)]) const {
+  template <class Lanes>
+  TENSORNORM_INLINE void add(index i, const V (&normalized)[count], const V (&dy)[count],
+                             const Lanes& lanes) const {
     if (weight_sums) {
-      L sum = L::load(weight_sums + i);
+      V sum = lanes.template load<V>(weight_sums + i);
       TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) sum = fma(dy[r], normalized[r], sum);
-      sum.store(weight_sums + i);
+      lanes.store(sum, weight_sums + i);
     }
     if (bias_sums) {
-      L sum = L::load(bias_sums + i);
+      V sum = lanes.template load<V>(bias_sums + i);
       TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) sum = sum + dy[r];
-      sum.store(bias_sums + i);
+      lanes.store(sum, bias_sums + i);
     }
   }
 
-  template <bool PastCache, class L>
-  static TENSORNORM_INLINE void put_others(const row& to, index i, const L& dx) {
-    const L result = to.addend ? dx + load<L>(to.addend + i) : dx;
-    if (to.branch) store(result * L::splat(to.alpha), to.branch + i);
-    if (to.dx) put<PastCache>(result, to.dx + i);
+  template <class Lanes>
+  TENSORNORM_INLINE void put_others(const row& to, index i, const V& dx, const Lanes& lanes) const {
+    const V result = to.addend ? dx + lanes.template load<V>(to.addend + i) : dx;
+    if (to.branch) lanes.store(result * V::splat(to.alpha), to.branch + i);
+    if (to.dx) put_dx(result, to.dx + i, lanes);
   }
 
-  template <bool PastCache, class L>
-  static TENSORNORM_INLINE void put(const L& value, T* to) {
-    if constexpr (PastCache)
+  template <class Lanes>
+  TENSORNORM_INLINE void put_dx(const V& value, T* to, const Lanes& lanes) const {
+    if (Lanes::whole && past_cache)
       stream(value, to);
     else
-      store(value, to);
+      lanes.store(value, to);
   }
 };
 

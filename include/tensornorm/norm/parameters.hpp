@@ -96,11 +96,10 @@ TENSORNORM_INLINE shared_affine<T> shared_parameters(const norm_problem<T, W, B>
 /// Saves the constants of row number `row`, which are lane `lane` of S, at the scale of the data.
 template <class P, class S>
 TENSORNORM_INLINE void save(const P& p, index row, const row_constants<S>& c, const S& scale, int lane) {
-  const index to = row - p.first_saved;
-  p.rstd[to] = c.rstd[lane] * scale[lane];
+  p.rstd[row] = c.rstd[lane] * scale[lane];
   if (!p.mean) return;
-  p.mean[to] = c.mean[lane] / scale[lane];
-  p.mean_residual[to] = c.residual[lane] / scale[lane];
+  p.mean[row] = c.mean[lane] / scale[lane];
+  p.mean_residual[row] = c.residual[lane] / scale[lane];
 }
 
 /// Calls run(affine) with the affine type that fits the problem. The usual cases are compiled for

@@ -32,7 +32,6 @@ struct norm_problem {
   compute* mean = nullptr;  // one for each row, all three or none; mean may be null alone
   compute* mean_residual = nullptr;
   compute* rstd = nullptr;
-  index first_saved = 0;  // the row that their first entry belongs to
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

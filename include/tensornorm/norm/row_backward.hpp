@@ -18,16 +18,14 @@ bool streams_gradient(const P& p) {
          static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.dx) > past_cache_bytes;
 }
 
-/// Calls run(kind) with the kind of loop that the problem needs.
-template <class P, class F>
-TENSORNORM_INLINE void with_kind(const P& p, const F& run) {
-  if (!p.dx || p.addend || p.branch) return run(gradient_kind<true, true>());
-  if (p.wants_parameters() && !p.parameters.per_block) return run(gradient_kind<true, false>());
-  run(gradient_kind<false, false>());
+/// There is more to write than dx of x alone, or less.
+template <class P>
+bool writes_others(const P& p) {
+  return !p.dx || p.addend || p.branch;
 }
 
 /// Rows of a problem without a weight for each block.
-template <class Formula, class Isa, class P, class Kind>
+template <class Formula, class Isa, class P>
 struct gradient_rows {
   using T = typename P::data_type;
   using compute = typename P::compute;
@@ -37,14 +35,17 @@ struct gradient_rows {
 
   const P& p;
   bool past_cache;
+  bool others;
 
   /// Rows [first, last); adds to the sums that are not null.
   TENSORNORM_INLINE void run(index first, index last, compute* weight_sums, compute* bias_sums) const {
-    const element_weight<T, std::remove_cvref_t<decltype(*p.weight)>> weight{
-        p.weight, compute(p.weight_plus_one ? 1 : 0)};
+    const element_weight<T> weight{p.weight};
     // x and dy of these rows stay in the first-level cache between the passes over them.
     constexpr index bytes = 8 << 10;
     const index n = p.rows.size();
+    // Past the cache the two rows of a pair must be aligned alike.
+    const bool alike = p.rows.inner == 1 && p.dx_strides.outer * static_cast<index>(sizeof(T)) % 64 == 0;
+    const bool pairs = !others && (!past_cache || alike);
     const index fit = bytes / (n * static_cast<index>(sizeof(T)));
     const index step = fit < 2 ? 2 : fit < most ? fit : most;
     for (index row = first; row < last; row += step) {
@@ -55,37 +56,34 @@ struct gradient_rows {
       for (index r = 0; r < count; ++r) {
         const auto c = statistics.template at<one>(r);
         auto sums = gradient_sums<one>::start();
-        if (!Kind::others || p.dx || p.branch) sums = gradient(p, row + r).sums(weight, c, n);
+        if (p.dx || p.branch) sums = gradient(p, row + r).sums(weight, c, n);
         constants[r] = gradient_constants_of(c, sums, n, p.correction);
       }
       index r = 0;
-      for (; r + 2 <= count; r += 2) write<2>(weight, row + r, constants + r, count, weight_sums, bias_sums);
-      if (r < count) write<1>(weight, row + r, constants + r, count, weight_sums, bias_sums);
+      if (pairs)
+        for (; r + 2 <= count; r += 2)
+          write<false, 2>(weight, row + r, constants + r, count, weight_sums, bias_sums);
+      for (; r < count; ++r)
+        if (others)
+          write<true, 1>(weight, row + r, constants + r, count, weight_sums, bias_sums);
+        else
+          write<false, 1>(weight, row + r, constants + r, count, weight_sums, bias_sums);
     }
   }
 
  private:
-  template <int Rows, class Weight>
+  template <bool Others, int Rows, class Weight>
   TENSORNORM_INLINE void write(const Weight& weight, index row, const gradient_constants<one>* constants,
                                index ahead, compute* weight_sums, compute* bias_sums) const {
-    using writer = gradient_writer<Formula, Isa, P, Kind, Rows>;
     const index n = p.rows.size();
     const gradient rows[] = {gradient(p, row), gradient(p, row + Rows - 1)};
-    const writer w{rows, constants, weight_sums, bias_sums};
-    if (past_cache && Rows > 1 && !w.aligned_alike()) {
-      for (index r = 0; r < Rows; ++r)
-        write<1>(weight, row + r, constants + r, ahead, weight_sums, bias_sums);
-      return;
-    }
     read_ahead next[2 * Rows];
     for (int r = 0; r < Rows; ++r) {
       next[r] = {reinterpret_cast<const char*>(rows[r].x + ahead * n)};
       next[Rows + r] = {reinterpret_cast<const char*>(rows[r].dy + ahead * n)};
     }
-    if (past_cache)
-      w.write_past_cache(weight, n, next);
-    else
-      w.write(weight, n, next);
+    gradient_writer<Formula, Isa, P, Others, Rows>{rows, constants, weight_sums, bias_sums, past_cache}.write(
+        weight, n, next);
   }
 };
 
@@ -96,16 +94,14 @@ struct row_backward {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
                                     typename P::compute* const& sums, typename P::compute* const& memory) {
-    with_kind(p, [&](auto kind) TENSORNORM_INLINE_LAMBDA {
-      const gradient_rows<Formula, Isa, P, decltype(kind)> rows{p, streams_gradient(p)};
-      if (!p.wants_parameters()) {
-        rows.run(first, last, nullptr, nullptr);
-      } else {
-        const block_tree tree(ceil_div(p.rows.rows(), rows_of_block));
-        for (index slab = first; slab < last; ++slab) slab_of(p, rows, tree, slab, sums, memory);
-      }
-      if (rows.past_cache) stream_fence();
-    });
+    const gradient_rows<Formula, Isa, P> rows{p, streams_gradient(p), writes_others(p)};
+    if (!p.wants_parameters()) {
+      rows.run(first, last, nullptr, nullptr);
+    } else {
+      const block_tree tree(ceil_div(p.rows.rows(), rows_of_block));
+      for (index slab = first; slab < last; ++slab) slab_of(p, rows, tree, slab, sums, memory);
+    }
+    if (rows.past_cache) stream_fence();
   }
 
  private:
@@ -144,8 +140,8 @@ struct group_backward {
       few_statistics<compute, row_scan<Isa, typename P::data_type, false>::rows::size> statistics;
       statistics_of<Formula, Isa>(p, row, 1, statistics);
       const auto c = statistics.template at<one>(0);
-      const index channel = row / p.rows.inner % p.parameters.groups * p.rows.blocks;
-      compute* const row_sums = sums ? sums + batch_element(p, row) * p.sums_length() + channel : nullptr;
+      const index channel = p.channel_of(row);
+      compute* const row_sums = sums ? sums + p.batch_element(row) * p.sums_length() + channel : nullptr;
       const auto total = pairwise<gradient_sums<one>,
                                   48>(p.rows.blocks, [&](index block) TENSORNORM_INLINE_LAMBDA {
         gradient g(p, row);
@@ -161,27 +157,16 @@ struct group_backward {
       });
       const auto constants = gradient_constants_of(c, total, p.rows.size(), p.correction);
       if (!p.dx && !p.branch) continue;
-      with_kind(p, [&](auto kind) TENSORNORM_INLINE_LAMBDA {
-        using writer = gradient_writer<Formula, Isa, P, decltype(kind), 1>;
-        for (index block = 0; block < p.rows.blocks; ++block) {
-          gradient g(p, row);
-          g.move(block * p.rows.run);
-          const writer w{&g, &constants, nullptr, nullptr};
-          const auto weight = weight_of(p, channel + block);
-          if (past_cache)
-            w.write_past_cache(weight, p.rows.run, nullptr);
-          else
-            w.write(weight, p.rows.run, nullptr);
-        }
-      });
+      for (index block = 0; block < p.rows.blocks; ++block) {
+        gradient g(p, row);
+        g.move(block * p.rows.run);
+        read_ahead next[] = {{reinterpret_cast<const char*>(g.x + p.rows.run)},
+                             {reinterpret_cast<const char*>(g.dy + p.rows.run)}};
+        gradient_writer<Formula, Isa, P, true, 1>{&g, &constants, nullptr, nullptr, past_cache}.write(
+            weight_of(p, channel + block), p.rows.run, next);
+      }
     }
     if (past_cache) stream_fence();
-  }
-
-  /// Which element of the batch a row belongs to.
-  template <class P>
-  static TENSORNORM_INLINE index batch_element(const P& p, index row) {
-    return row / p.rows.inner / p.parameters.groups * p.rows.inner + row % p.rows.inner;
   }
 };
 

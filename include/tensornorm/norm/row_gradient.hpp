@@ -8,16 +8,21 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// A weight for each element, stored as it is or minus one, or none at all.
-template <class T, class W>
+/// A weight for each element, or none at all.
+template <class T>
 struct element_weight {
-  const W* weight;
-  compute_t<T> offset;
+  const compute_t<T>* weight;
 
   template <class L>
   TENSORNORM_INLINE L times(const L& dy, index i) const {
     if (!weight) return dy;
-    return kernel::times(dy, load_lanes<L>(weight + i) + L::splat(offset));
+    return kernel::times(dy, load_lanes<L>(weight + i));
+  }
+  /// The same for lanes that are loaded in another way.
+  template <class L, class Lanes>
+  TENSORNORM_INLINE L times(const L& dy, index i, const Lanes& lanes) const {
+    if (!weight) return dy;
+    return kernel::times(dy, lanes.template load<L>(weight + i));
   }
 };
 
@@ -26,8 +31,8 @@ template <class T>
 struct same_weight {
   compute_t<T> weight;
 
-  template <class L>
-  TENSORNORM_INLINE L times(const L& dy, index) const {
+  template <class L, class... Lanes>
+  TENSORNORM_INLINE L times(const L& dy, index, const Lanes&...) const {
     return kernel::times(dy, L::splat(weight));
   }
 };
@@ -39,11 +44,10 @@ struct no_weight {
   }
 };
 
-/// The weight of block or element i of a row that is not each element's own.
+/// The weight of channel i.
 template <class P>
 TENSORNORM_INLINE same_weight<typename P::data_type> weight_of(const P& p, index i) {
-  using compute = typename P::compute;
-  return {p.weight ? widen<compute>(p.weight[i]) + compute(p.weight_plus_one ? 1 : 0) : compute(1)};
+  return {p.weight ? p.weight[i] : 1};
 }
 
 /// What the gradient of x is made of:  dx = r · (g − mean(g) − direction · slope).
