@@ -18,15 +18,15 @@ namespace tensornorm::inline TENSORNORM_ABI {
 /// Aliasing  dx may be dy or x, exactly. Any other overlap of results with arguments throws.
 /// Edges     no rows: gradients of parameters are zeros. A NaN stays in its row of dx.
 ///           One element, or a constant row: dweight is exactly 0.
-/// Bits      the same with saved statistics or without, on any number of threads, with AVX2 or AVX-512;
-///           dx also in any layout and batch. Sums over rows that lie side by side have another order
-///           than sums over contiguous ones.
+/// Bits      the same with saved statistics or without, in any layout, on any number of threads, with
+///           AVX2 or AVX-512; those of dx also in any batch.
 /// Error     dx: 32 eps(T) · max|dx of the row|, or 4 eps(T) of the largest of the terms that cancel;
 ///           parameters: 8 eps(T) · Σ|terms| (dweight: + eps(T)/2 · Σ|dy|), however many rows.
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
 /// Cost      x and dy read once from memory, dx written once; statistics that are not given cost what
-///           they cost in the forward pass. Memory for gradients of parameters: at most 64 times their
-///           number, allocated unless use_workspace() brings it.
+///           they cost in the forward pass. Rows that lie across memory are copied, 16 at a time. Memory
+///           for gradients of parameters: at most 64 times their number, allocated unless
+///           use_workspace() brings it.
 template <detail::eigen_argument DY, detail::eigen_argument X, detail::norm_parameter W,
           detail::gradient_request... R>
 auto group_norm_backward(const DY& dy, const X& x, Eigen::Index groups, const W& weight,
