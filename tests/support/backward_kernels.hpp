@@ -4,21 +4,18 @@
 
 #include "kernels.hpp"
 
-// The three formulas for data of type T with a weight of type W; linkage is extern or nothing.
-#define TENSORNORM_TEST_BACKWARD_KERNEL(linkage, formula, T, W)                                        \
+// The three formulas for data of type T; linkage is extern or nothing.
+#define TENSORNORM_TEST_BACKWARD_KERNEL(linkage, formula, T)                                           \
   linkage template void tensornorm::kernel::differentiate<tensornorm::kernel::formula>(                \
-      const tensornorm::kernel::gradient_problem<T, W>&, tensornorm::kernel::index,                    \
+      const tensornorm::kernel::gradient_problem<T>&, tensornorm::kernel::index,                       \
       tensornorm::kernel::index, tensornorm::kernel::compute_t<T>*, tensornorm::kernel::compute_t<T>*, \
       tensornorm::kernel::isa_level);
-#define TENSORNORM_TEST_BACKWARD_KERNELS(linkage, T, W)          \
-  TENSORNORM_TEST_BACKWARD_KERNEL(linkage, rms_formula, T, W)    \
-  TENSORNORM_TEST_BACKWARD_KERNEL(linkage, simple_formula, T, W) \
-  TENSORNORM_TEST_BACKWARD_KERNEL(linkage, layer_formula, T, W)
+#define TENSORNORM_TEST_BACKWARD_KERNELS(linkage, T)          \
+  TENSORNORM_TEST_BACKWARD_KERNEL(linkage, rms_formula, T)    \
+  TENSORNORM_TEST_BACKWARD_KERNEL(linkage, simple_formula, T) \
+  TENSORNORM_TEST_BACKWARD_KERNEL(linkage, layer_formula, T)
 
-TENSORNORM_TEST_BACKWARD_KERNELS(extern, float, float)
-TENSORNORM_TEST_BACKWARD_KERNELS(extern, float, double)
-TENSORNORM_TEST_BACKWARD_KERNELS(extern, double, double)
-TENSORNORM_TEST_BACKWARD_KERNELS(extern, tensornorm::kernel::float16, tensornorm::kernel::float16)
-TENSORNORM_TEST_BACKWARD_KERNELS(extern, tensornorm::kernel::float16, float)
-TENSORNORM_TEST_BACKWARD_KERNELS(extern, tensornorm::kernel::bfloat16, tensornorm::kernel::bfloat16)
-TENSORNORM_TEST_BACKWARD_KERNELS(extern, tensornorm::kernel::bfloat16, float)
+TENSORNORM_TEST_BACKWARD_KERNELS(extern, float)
+TENSORNORM_TEST_BACKWARD_KERNELS(extern, double)
+TENSORNORM_TEST_BACKWARD_KERNELS(extern, tensornorm::kernel::float16)
+TENSORNORM_TEST_BACKWARD_KERNELS(extern, tensornorm::kernel::bfloat16)
