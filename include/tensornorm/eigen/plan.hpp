@@ -87,9 +87,11 @@ struct row_plan {
   }
   /// The strides of memory that has the axes of x with these strides.
   kernel::rows_strides strides(const sizes<rank_of<X>>& stride) const {
-    if (!parameters.per_block) return strides_of(stride, axes, row_major<X>);
-    return {shape.size[1] / parameters.groups * stride[1], row_major<X> ? 0 : 1, stride[1],
-            row_major<X> ? 1 : shape.size[0] * shape.size[1]};
+    if constexpr (rank_of<X> > 1)
+      if (parameters.per_block)
+        return {shape.size[1] / parameters.groups * stride[1], row_major<X> ? 0 : 1, stride[1],
+                row_major<X> ? 1 : shape.size[0] * shape.size[1]};
+    return strides_of(stride, axes, row_major<X>);
   }
 };
 
