@@ -26,17 +26,32 @@ void for_each_shape(const Call& call) {
   }
 }
 
-TEST(a_backward_pass, allocates_nothing_for_dx) {
-  for_each_shape([](const tensor& dy, const tensor& x, const vector& w, tensor& dx, vector&, vector&) {
-    tn::statistics<float> saved;
-    tensor y = tn::layer_norm(x, w, {.axes = 1, .save = &saved});
-    EXPECT_EQ(allocations_of([&] { tn::rms_norm_backward(dy, x, w, {.axes = 1}, tn::grad_x(dx)); }), 0);
-    EXPECT_EQ(allocations_of([&] { tn::simple_norm_backward(dy, x, w, {.axes = 1}, tn::grad_x(dx)); }), 0);
-    EXPECT_EQ(allocations_of([&] { tn::layer_norm_backward(dy, x, w, {.axes = 1}, tn::grad_x(dx)); }), 0);
-    EXPECT_EQ(allocations_of([&] { tn::layer_norm_backward(dy, x, w, saved, {.axes = 1}, tn::grad_x(dx)); }),
-              0);
-    EXPECT_EQ(allocations_of([&] { tn::group_norm_backward(dy, x, 5, w, tn::grad_x(dx)); }), 0);
-  });
+TEST(a_backward_pass, allocates_nothing_for_dx_of_contiguous_rows) {
+  tensor x(40, 3, 65), dy(40, 3, 65), dx(40, 3, 65);
+  x.setRandom();
+  dy.setRandom();
+  vector w(65), channels(3);
+  w.setConstant(2);
+  channels.setConstant(2);
+  tn::statistics<float> saved;
+  tensor y = tn::layer_norm(x, w, {.save = &saved});
+  EXPECT_EQ(allocations_of([&] { tn::rms_norm_backward(dy, x, w, tn::grad_x(dx)); }), 0);
+  EXPECT_EQ(allocations_of([&] { tn::simple_norm_backward(dy, x, w, tn::grad_x(dx)); }), 0);
+  EXPECT_EQ(allocations_of([&] { tn::layer_norm_backward(dy, x, w, tn::grad_x(dx)); }), 0);
+  EXPECT_EQ(allocations_of([&] { tn::layer_norm_backward(dy, x, w, saved, tn::grad_x(dx)); }), 0);
+  EXPECT_EQ(allocations_of([&] { tn::group_norm_backward(dy, x, 3, channels, tn::grad_x(dx)); }), 0);
+}
+
+TEST(a_backward_pass, gathers_rows_across_memory_in_a_workspace) {
+  tensor x(4, 65, 70), dy(4, 65, 70), dx(4, 65, 70);
+  x.setRandom();
+  dy.setRandom();
+  tn::workspace workspace;
+  const auto backward = [&] {
+    tn::rms_norm_backward(dy, x, tn::none, {.axes = 1}, tn::grad_x(dx), tn::use_workspace(workspace));
+  };
+  backward();
+  EXPECT_EQ(allocations_of(backward), 0);
 }
 
 TEST(a_backward_pass, allocates_for_sums_once_and_nothing_again_where_a_workspace_keeps_the_memory) {

@@ -215,8 +215,8 @@ class backward_run {
   }
 
   const row_plan<X>& plan_;
-  const array_view<const scalar>& x_;
-  const array_view<const scalar>& dy_;
+  const array_view<const scalar> x_;
+  const array_view<const scalar> dy_;
   const parameter<weight_scalar>& weight_;
   const statistics<accumulator>* saved_;
   array_view<scalar> dx_;

@@ -62,7 +62,7 @@ struct gradient_writer {
     gradient_constants<V> c[count];
     TENSORNORM_UNROLL
     for (int r = 0; r < Rows; ++r)
-      c[r] = {splat_constants<V>(constants[r].row), V::splat(constants[r].constant[0]),
+      c[r] = {splat_constants<V>(constants[r].row), V::splat(constants[r].mean_g[0]),
               V::splat(constants[r].slope[0])};
     const index to_aligned = past_cache ? unaligned() : 0;
     const index first = to_aligned < n ? to_aligned : n;

@@ -50,19 +50,17 @@ TENSORNORM_INLINE same_weight<typename P::data_type> weight_of(const P& p, index
   return {p.weight ? p.weight[i] : 1};
 }
 
-/// What the gradient of x is made of:  dx = r · (g − mean(g) − direction · slope).
+/// What the gradient of x is made of:  dx = r · (g − mean(g) − direction · slope). The mean goes first: of one
+/// element nothing must be left.
 template <class L>
 struct gradient_constants {
   row_constants<L> row;
-  L constant;  // −r · mean(g)
-  L slope;     // −r · slope
+  L mean_g;
+  L slope;  // negative
 
   template <class Formula>
   TENSORNORM_INLINE L dx(const L& direction, const L& g) const {
-    if constexpr (Formula::subtracts_mean)
-      return fma(g, row.rstd, fma(direction, slope, constant));
-    else
-      return fma(g, row.rstd, times(direction, slope));
+    return times(row.rstd, fma(direction, slope, Formula::subtracts_mean ? g - mean_g : g));
   }
 };
 
@@ -72,9 +70,8 @@ TENSORNORM_INLINE gradient_constants<L> gradient_constants_of(const row_constant
                                                               const gradient_sums<L>& sums, index n,
                                                               index correction) {
   using T = typename L::scalar;
-  const L minus_r = L::splat(0) - row.rstd;
-  return {row, times(minus_r, sums.state[0] / L::splat(static_cast<T>(n))),
-          times(minus_r, sums.state[1] / L::splat(static_cast<T>(n - correction)))};
+  return {row, sums.state[0] / L::splat(static_cast<T>(n)),
+          (L::splat(0) - sums.state[1]) / L::splat(static_cast<T>(n - correction))};
 }
 
 /// The constants of one row in all lanes of L.
