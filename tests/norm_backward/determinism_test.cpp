@@ -1,5 +1,6 @@
-// The bits of a row of dx depend on the row alone; those of dweight and dbias on the rows and how they lie in
-// memory. Neither depends on threads, on the call, or on whether statistics were saved.
+// The bits of a row of dx depend on the row alone, those of dweight and dbias on the rows in their order.
+// Neither depends on threads, on the call, on how elements lie in memory, or on whether statistics were
+// saved.
 #define EIGEN_USE_THREADS
 #include <gtest/gtest.h>
 
@@ -107,7 +108,7 @@ TYPED_TEST(the_same_gradients, of_x_for_any_batch_size_and_any_position_in_the_b
     });
 }
 
-TYPED_TEST(the_same_gradients, of_x_whether_elements_lie_side_by_side_or_apart) {
+TYPED_TEST(the_same_gradients, whether_elements_lie_side_by_side_or_apart) {
   using T = TypeParam;
   for (const std::ptrdiff_t length : {2, 3, 8, 31, 63, 64, 65, 100, 130, 1025, 70001})
     for (const std::ptrdiff_t inner : {2, 3, 15, 16, 17, 64, 67}) {
@@ -125,6 +126,8 @@ TYPED_TEST(the_same_gradients, of_x_whether_elements_lie_side_by_side_or_apart) 
                                 backward_of<T>(f, {2 * inner, length, 1},
                                                {side_by_side(input.dy), side_by_side(input.x), input.weight});
                             EXPECT_TRUE(same_bits(result.x, side_by_side(expected.x)));
+                            EXPECT_TRUE(same_bits(result.weight, expected.weight));
+                            EXPECT_TRUE(same_bits(result.bias, expected.bias));
                           });
     }
 }

@@ -269,6 +269,18 @@ TEST_F(backward_overlaps, of_destinations_with_one_another) {
                  [&] { tn::layer_norm_backward(dy, x, w, tn::grad_x(map(0)), tn::grad_branch(map(10), 2)); });
 }
 
+TEST_F(backward_overlaps, of_a_destination_with_saved_statistics) {
+  const vector rstd = saved.rstd, mean = saved.mean;
+  expect_overlap({"gradient of weight", "saved"}, [&] {
+    tn::layer_norm_backward(dy, x, w, saved, tn::grad_weight(parameter_t(saved.rstd.data() + 2, 5)));
+  });
+  expect_overlap({"gradient of bias", "saved"}, [&] {
+    tn::layer_norm_backward(dy, x, w, saved, tn::grad_bias(parameter_t(saved.mean.data(), 5)));
+  });
+  EXPECT_TRUE(same_bits(elements_of(saved.rstd), elements_of(rstd)));
+  EXPECT_TRUE(same_bits(elements_of(saved.mean), elements_of(mean)));
+}
+
 TEST_F(backward_overlaps, of_the_branch_with_an_input_or_a_sum) {
   expect_overlap({"gradient of the branch", "x"}, [&] {
     tn::layer_norm_backward(dy, map(0), w, tn::grad_x(dx), tn::grad_branch(map(10), 2));

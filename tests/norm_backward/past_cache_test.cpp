@@ -30,7 +30,7 @@ TYPED_TEST(gradients_past_the_cache,
   using T = TypeParam;
   constexpr auto too_many = static_cast<std::ptrdiff_t>(tn::kernel::past_cache_bytes / sizeof(T)) + 1;
   const formula formulas[] = {{norm::rms, 1e-6, 0}, {norm::layer, 1e-5, 0}};
-  for (const std::ptrdiff_t length : {23, 1025, 70001})
+  for (const std::ptrdiff_t length : {23, 64, 1025, 70001})
     for (const formula& f : formulas) {
       const row_block all{too_many / length + 1, length, 1};
       SCOPED_TRACE(testing::Message() << name_of(f.kind) << " of " << all);
