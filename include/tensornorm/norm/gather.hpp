@@ -1,8 +1,6 @@
 // Rows that lie across memory, brought together for a backward pass and taken back.
 #pragma once
 
-#include <cstring>
-
 #include "column_scan.hpp"
 #include "gradient_problem.hpp"
 #include "parameter_sums.hpp"

@@ -1,6 +1,7 @@
 // The gradients of one contiguous row.
 #pragma once
 
+#include "formula.hpp"
 #include "gradient_problem.hpp"
 #include "row_scan.hpp"
 
