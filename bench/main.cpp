@@ -71,6 +71,8 @@ int main(int argc, char** argv) try {
     bench::add_norm_backward<bench::rms_norm_backward, scalar>(wanted);
     bench::add_norm_backward<bench::simple_norm_backward, scalar>(wanted);
     bench::add_norm_backward<bench::layer_norm_backward, scalar>(wanted);
+    bench::add_norm_fused<bench::rms_norm_fused, scalar>(wanted);
+    bench::add_norm_fused<bench::layer_norm_fused, scalar>(wanted);
   }
   bench::add_copies<scalar>(wanted);
   bench::add_attention<bench::fused, scalar>(wanted);

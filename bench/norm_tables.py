@@ -22,6 +22,15 @@ BACKWARD = {
     "past cache": "triad/non_temporal",
 }
 
+# What is fused with a norm, and the copy that moves as much.
+SEQUENCES = {
+    "residual_rms_norm": ("residual, RMSNorm", "copy_of_two"),
+    "layer_norm_gelu": ("LayerNorm, gelu", "copy"),
+    "layer_norm_silu": ("LayerNorm, silu", "copy"),
+    "rms_norm_quantize": ("RMSNorm, to int8", "copy"),
+}
+
+
 def shape_row(data, key, scalar):
     """A line of the main table."""
     start = f"{key}/{scalar}/"
@@ -63,6 +72,24 @@ def backward_table(data):
     title = ("float, backward, one thread: GB/s, two arrays read once and one written (in brackets: of a triad, "
              "past the cache where data is larger)")
     print_table(title, ["shape", *BACKWARD], rows)
+
+
+def fusion_table(data):
+    rows = []
+    for key in data.keys("norm"):
+        for sequence, (label, moved_like) in SEQUENCES.items():
+            start = f"{key}/float/rows/{sequence}/"
+            if start + "fused" not in data:
+                continue
+            copy = data.reference(key, moved_like)
+            cells = [speed_cell(data, start + who, copy) for who in ("fused", "unfused", "eigen")]
+            gain = data.ratio(start + "fused", start + "unfused")
+            megabytes = data.amounts["bytes"][start + "fused"] * 1e-6
+            rows.append([f"{data.titles[key]}: {label}", f"{megabytes:.1f}", *cells,
+                         "-" if gain is None else f"{gain:.1f}x", speed_cell(data, copy, copy)])
+    title = ("float, fused with a norm, one thread: GB/s, each array read or written once (in brackets: of a "
+             "copy of as many bytes)")
+    print_table(title, ["shape", "MB", "fused", "norm, then Eigen", "Eigen alone", "gain", "copy"], rows)
 
 
 def variant_table(data):
@@ -113,6 +140,7 @@ def print_all(data):
     main_tables(data)
     past_cache_table(data)
     backward_table(data)
+    fusion_table(data)
     variant_table(data)
     other_lines(data)
     print("Eigen rows: RMSNorm row by row as arrays. Eigen expr: RMSNorm as an expression of Eigen tensors.")

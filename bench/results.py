@@ -1,9 +1,10 @@
 """What the benchmark programs measured: reading, merging, medians and ratios.
 
 A benchmark is named  shape/scalar/layout/work/contender  with /2_threads behind it where it ran on a pool
-of two. The work is a norm or its backward pass; for attention which keys are seen: dense or causal. The
-references are named alike: copy/memcpy and copy/non_temporal for norms, triad/plain and triad/non_temporal for
-backward passes; peak/multiply_adds, and the variants of read/, for attention.
+of two. The work is a norm, its backward pass, or what is fused with it; for attention which keys are seen:
+dense or causal. The references are named alike: copy/memcpy and copy/non_temporal for norms, copy_of_two/
+where two arrays are read and two written, triad/plain and triad/non_temporal for backward passes;
+peak/multiply_adds, and the variants of read/, for attention.
 """
 
 import json
@@ -91,7 +92,7 @@ class Results:
         return self.amounts["bytes"].get(f"{key}/{scalar}/rows/copy/memcpy", TINY) < TINY
 
     def reference(self, key, work, scalar="float"):
-        """What a work (copy, triad) is compared with: past the cache where the data is larger."""
+        """What a work (copy, copy_of_two, triad) is compared with: past the cache where the data is larger."""
         start = f"{key}/{scalar}/rows/{work}/"
         streaming = start + "non_temporal"
         if self.amounts["bytes"].get(streaming, 0) > PAST_CACHE:

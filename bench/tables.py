@@ -23,5 +23,5 @@ def speed_cell(data, name, reference, quantity="bytes"):
         return "-"
     ratio = data.ratio(name, reference, quantity)
     plain = short(data.speed(name, quantity))
-    is_reference = name.split("/")[3] in ("copy", "triad", "read", "peak")
+    is_reference = name.split("/")[3] in ("copy", "copy_of_two", "triad", "read", "peak")
     return plain if ratio is None or is_reference else f"{plain} ({ratio:.2f})"

@@ -35,4 +35,10 @@ struct layer_norm_backward;
 template <class Norm, class Scalar>
 void add_norm_backward(sweep wanted);
 
+/// The same for what is fused with a norm.
+struct rms_norm_fused;
+struct layer_norm_fused;
+template <class Norm, class Scalar>
+void add_norm_fused(sweep wanted);
+
 }  // namespace bench

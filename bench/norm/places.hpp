@@ -57,4 +57,10 @@ inline bool has_variants(const row_shape& s, sweep wanted) {
 /// Whether the backward passes are measured, in float: they are where there are rows.
 inline bool has_backward(const row_shape& s, sweep wanted) { return s.smallest <= wanted && s.rows >= 64; }
 
+/// Whether fusion is measured, in float: in the quick sweep in cache, and once beyond it.
+inline bool has_fusion(const row_shape& s, sweep wanted) {
+  if (!has_backward(s, wanted)) return false;
+  return wanted == sweep::full || (s.dim >= 1024 && s.rows * s.dim <= 16384 * 1024);
+}
+
 }  // namespace bench

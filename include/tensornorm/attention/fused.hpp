@@ -159,7 +159,7 @@ struct fused_block {
                                      begin ? meet::overwrite : meet::rescale,
                                      memory.factor};
     if (mark)
-      multiply_marked<V>(product);
+      multiply_marked<V>(product, product.b);
     else
       multiply<Isa>(product);
   }

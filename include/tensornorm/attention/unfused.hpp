@@ -131,7 +131,7 @@ struct unfused_head {
                                        tile_vectors,
                                        meet::add};
       if (marks)
-        multiply_marked<V>(product);
+        multiply_marked<V>(product, product.b);
       else
         multiply<Isa>(product);
     }

@@ -126,13 +126,10 @@ class backward_run {
     // Two arrays are read and one is written.
     const double cost =
         double(sizeof(scalar)) * double(plan_.rows.size() * plan_.rows.rows()) / double(work.units);
-    run_units(
-        work.units, Eigen::TensorOpCost(2 * cost, cost, 0), device,
-        [&](index first, index last) {
-          const workspace::lease own(memory, bytes(work.thread_memory));
-          kernel::differentiate<Formula>(p, first, last, sums, static_cast<accumulator*>(own.data()));
-        },
-        [&](index block) { return std::max(block, share_of(work.units, device)); });
+    run_evenly(work.units, Eigen::TensorOpCost(2 * cost, cost, 0), device, [&](index first, index last) {
+      const workspace::lease own(memory, bytes(work.thread_memory));
+      kernel::differentiate<Formula>(p, first, last, sums, static_cast<accumulator*>(own.data()));
+    });
     kernel::merge_arrays(sums, work.arrays, work.length);
     finish(sums, sums + (problem_.wants_weight ? problem_.parameter_count() : 0));
   }

@@ -1,6 +1,7 @@
 // Work in pieces on a device.
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 #include <unsupported/Eigen/CXX11/Tensor>
 
@@ -41,6 +42,13 @@ void run_units(index units, const Eigen::TensorOpCost& cost, const Device& devic
                   "Eigen::ThreadPoolDevice; evaluate on one of these");
     work(index{0}, units);
   }
+}
+
+/// The same for units that cost the same: a piece for each thread, and then the caller's thread takes one
+/// instead of waiting for a hop.
+template <class Device, class Work>
+void run_evenly(index units, const Eigen::TensorOpCost& cost, const Device& device, const Work& work) {
+  run_units(units, cost, device, work, [&](index block) { return std::max(block, share_of(units, device)); });
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::detail

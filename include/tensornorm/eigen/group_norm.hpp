@@ -20,22 +20,23 @@ namespace tensornorm::inline TENSORNORM_ABI {
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
 /// Cost      as layer_norm.
 /// Source    Wu and He 2018, arXiv:1803.08494.
-template <detail::eigen_argument X, detail::norm_parameter W, detail::norm_parameter B>
+template <detail::norm_input X, detail::norm_parameter W, detail::norm_parameter B>
 auto group_norm(const X& x, Eigen::Index groups, const W& weight, const B& bias,
-                const group_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
-  return detail::make_norm<kernel::layer_formula>(detail::plan_groups("group_norm", x, groups), x, weight,
-                                                  bias, {options.eps, 0, rounding::once, options.save});
+                const group_norm_options<detail::accumulator_of<X>>& options = {}) {
+  return detail::make_norm<kernel::layer_formula>(
+      detail::plan_groups("group_norm", detail::source(x), groups), x, weight, bias,
+      {options.eps, 0, rounding::once, options.save});
 }
 
-template <detail::eigen_argument X, detail::norm_parameter W>
+template <detail::norm_input X, detail::norm_parameter W>
 auto group_norm(const X& x, Eigen::Index groups, const W& weight,
-                const group_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
+                const group_norm_options<detail::accumulator_of<X>>& options = {}) {
   return group_norm(x, groups, weight, none, options);
 }
 
-template <detail::eigen_argument X>
+template <detail::norm_input X>
 auto group_norm(const X& x, Eigen::Index groups,
-                const group_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
+                const group_norm_options<detail::accumulator_of<X>>& options = {}) {
   return group_norm(x, groups, none, none, options);
 }
 

@@ -25,22 +25,22 @@ namespace tensornorm::inline TENSORNORM_ABI {
 ///           with the exceptions of rms_norm.
 /// Source    Ba, Kiros and Hinton 2016, arXiv:1607.06450; the corrected two-pass variance is that of
 ///           Chan, Golub and LeVeque 1983, doi:10.1080/00031305.1983.10483115.
-template <detail::eigen_argument X, detail::norm_parameter W, detail::norm_parameter B>
+template <detail::norm_input X, detail::norm_parameter W, detail::norm_parameter B>
 auto layer_norm(const X& x, const W& weight, const B& bias,
-                const layer_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
+                const layer_norm_options<detail::accumulator_of<X>>& options = {}) {
   return detail::make_norm<kernel::layer_formula>(
-      detail::plan_rows("layer_norm", x, options.axes), x, weight, bias,
+      detail::plan_rows("layer_norm", detail::source(x), options.axes), x, weight, bias,
       {options.eps, options.correction, rounding::once, options.save});
 }
 
-template <detail::eigen_argument X, detail::norm_parameter W>
+template <detail::norm_input X, detail::norm_parameter W>
 auto layer_norm(const X& x, const W& weight,
-                const layer_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
+                const layer_norm_options<detail::accumulator_of<X>>& options = {}) {
   return layer_norm(x, weight, none, options);
 }
 
-template <detail::eigen_argument X>
-auto layer_norm(const X& x, const layer_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
+template <detail::norm_input X>
+auto layer_norm(const X& x, const layer_norm_options<detail::accumulator_of<X>>& options = {}) {
   return layer_norm(x, none, none, options);
 }
 

@@ -1,7 +1,7 @@
 // From the arguments of a public function to a checked call, and to the expression around it.
 #pragma once
 
-#include "expression.hpp"
+#include "fused_call.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::detail {
 
@@ -23,6 +23,7 @@ constexpr void check_parameter_types() {
       "for all but double): cast them");
 }
 
+/// The expression of a call on x.
 template <class Call, class X>
 auto wrap(Call call, const X& x) {
   if constexpr (any_tensor<X>)
@@ -33,17 +34,33 @@ auto wrap(Call call, const X& x) {
 
 /// A norm over the rows of a plan.
 template <class Formula, class X, class W, class B>
-auto make_norm(const row_plan<X>& plan, const X& x, const W& weight, const B& bias,
+auto make_call(const row_plan<X>& plan, const W& weight, const B& bias,
                const norm_constants<accumulator_t<scalar_of<X>>>& constants) {
   check_parameter_types<X, W, B>();
   const call_site site = plan.site();
   check_formula(site, plan.rows, constants.eps, constants.correction);
-  using Call = norm_call<Formula, X, parameter_scalar<W, X>, parameter_scalar<B, X>>;
-  return wrap(Call{plan.function, plan.shape, plan.axes, plan.rows, plan.strides(plan.shape.stride),
-                   plan.parameters, read_parameter<X>(site, "weight", plan.normalized(), weight),
-                   read_parameter<X>(site, "bias", plan.normalized(), bias), constants.eps,
-                   constants.correction, constants.rounding, constants.save},
-              x);
+  return norm_call<Formula, X, parameter_scalar<W, X>, parameter_scalar<B, X>>{
+      plan,
+      read_parameter<X>(site, "weight", plan.normalized(), weight),
+      read_parameter<X>(site, "bias", plan.normalized(), bias),
+      constants.eps,
+      constants.correction,
+      constants.rounding,
+      constants.save};
+}
+
+/// The same of x, or of a residual over x.
+template <class Formula, class X, class Source, class W, class B>
+auto make_norm(const row_plan<X>& plan, const Source& x, const W& weight, const B& bias,
+               const norm_constants<accumulator_t<scalar_of<X>>>& constants) {
+  auto call = make_call<Formula>(plan, weight, bias, constants);
+  if constexpr (std::is_same_v<X, Source>) {
+    return wrap(std::move(call), x);
+  } else {
+    const auto sum = read_residual(plan, x);
+    call.check_parameters("s", sum.s.memory);
+    return wrap(fused_call<decltype(call), residual_sum<X>, nothing_after>{std::move(call), sum, {}}, x.x);
+  }
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::detail

@@ -8,6 +8,7 @@
 #include "argument.hpp"
 #include "errors.hpp"
 #include "options.hpp"
+#include "parameter.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::detail {
 
@@ -87,7 +88,7 @@ struct row_plan {
   }
   /// The strides of memory that has the axes of x with these strides.
   kernel::rows_strides strides(const sizes<rank_of<X>>& stride) const {
-    if constexpr (rank_of<X> > 1)
+    if constexpr (rank_of < X >> 1)
       if (parameters.per_block)
         return {shape.size[1] / parameters.groups * stride[1], row_major<X> ? 0 : 1, stride[1],
                 row_major<X> ? 1 : shape.size[0] * shape.size[1]};
@@ -152,6 +153,26 @@ extent extent_of(const Scalar* data, size_span size, size_span stride) {
     (stride[axis] < 0 ? low : high) += (size[axis] - 1) * stride[axis];
   }
   return {reinterpret_cast<const char*>(data + low), reinterpret_cast<const char*>(data + high + 1)};
+}
+
+/// Elements in memory: where they are, and by which steps.
+template <int Rank>
+struct placed {
+  const void* data = nullptr;
+  extent memory{nullptr, nullptr};
+  sizes<Rank> stride{};
+
+  /// Both are the same elements.
+  bool is(const placed& other) const { return data == other.data && stride == other.stride; }
+};
+template <class Scalar, int Rank, bool RowMajor>
+placed<Rank> placed_at(const Scalar* data, const shape<Rank, RowMajor>& s) {
+  return {data, extent_of(data, s.size, s.stride), s.stride};
+}
+
+template <class Scalar>
+extent memory_of(const parameter<Scalar>& p) {
+  return {reinterpret_cast<const char*>(p.data), reinterpret_cast<const char*>(p.data + p.count)};
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::detail

@@ -23,15 +23,15 @@ namespace tensornorm::inline TENSORNORM_ABI {
 /// Cost      x read once from memory, y written once; no allocation, unless x or weight is an
 ///           expression, or weight lies in memory in another order than x.
 /// Source    Zhang and Sennrich 2019, arXiv:1910.07467.
-template <detail::eigen_argument X, detail::norm_parameter W>
-auto rms_norm(const X& x, const W& weight,
-              const rms_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
-  return detail::make_norm<kernel::rms_formula>(detail::plan_rows("rms_norm", x, options.axes), x, weight,
-                                                none, {options.eps, 0, options.rounding, options.save});
+template <detail::norm_input X, detail::norm_parameter W>
+auto rms_norm(const X& x, const W& weight, const rms_norm_options<detail::accumulator_of<X>>& options = {}) {
+  return detail::make_norm<kernel::rms_formula>(
+      detail::plan_rows("rms_norm", detail::source(x), options.axes), x, weight, none,
+      {options.eps, 0, options.rounding, options.save});
 }
 
-template <detail::eigen_argument X>
-auto rms_norm(const X& x, const rms_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
+template <detail::norm_input X>
+auto rms_norm(const X& x, const rms_norm_options<detail::accumulator_of<X>>& options = {}) {
   return rms_norm(x, none, options);
 }
 

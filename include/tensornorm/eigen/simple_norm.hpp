@@ -25,16 +25,16 @@ namespace tensornorm::inline TENSORNORM_ABI {
 ///           with the exceptions of rms_norm.
 /// Source    the "SimpleNorm" of image models that came from dividing by torch.var; the variance is
 ///           that of torch.var(x, unbiased=True).
-template <detail::eigen_argument X, detail::norm_parameter W>
+template <detail::norm_input X, detail::norm_parameter W>
 auto simple_norm(const X& x, const W& weight,
-                 const simple_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
-  return detail::make_norm<kernel::simple_formula>(detail::plan_rows("simple_norm", x, options.axes), x,
-                                                   weight, none,
-                                                   {options.eps, 1, options.rounding, options.save});
+                 const simple_norm_options<detail::accumulator_of<X>>& options = {}) {
+  return detail::make_norm<kernel::simple_formula>(
+      detail::plan_rows("simple_norm", detail::source(x), options.axes), x, weight, none,
+      {options.eps, 1, options.rounding, options.save});
 }
 
-template <detail::eigen_argument X>
-auto simple_norm(const X& x, const simple_norm_options<accumulator_t<detail::scalar_of<X>>>& options = {}) {
+template <detail::norm_input X>
+auto simple_norm(const X& x, const simple_norm_options<detail::accumulator_of<X>>& options = {}) {
   return simple_norm(x, none, options);
 }
 

@@ -12,8 +12,9 @@
 
 namespace tensornorm::inline TENSORNORM_ABI {
 
-/// Memory for attention(..., use_workspace(ws)) and for gradients of parameters: as many pieces as threads have
-/// worked at a time. A second call of the same sizes allocates nothing. Calls at the same time may share one.
+/// Memory for attention(..., use_workspace(ws)) and for gradients of parameters: as many pieces as threads
+/// have worked at a time. A second call of the same sizes allocates nothing. Calls at the same time may share
+/// one.
 class workspace {
  public:
   /// How much is held.

@@ -1,7 +1,7 @@
 // tanh of a scaled norm, with a scale that learns.
 #pragma once
 
-#include "../eigen/tanh.hpp"
+#include "../eigen/functions.hpp"
 #include "../eigen/layer_norm.hpp"
 #include "../eigen/layer_norm_backward.hpp"
 #include "norm_layer.hpp"

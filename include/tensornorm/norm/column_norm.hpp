@@ -52,7 +52,7 @@ struct column_rows {
                                const Affine& parameters) const {
     const element_offset offset{p.rows, p.y_strides};
     const index stride = p.y_strides.inner;
-    T* const y = p.y + outer * p.y_strides.outer + first(tile) * stride + offset(i);
+    auto* const y = p.y + outer * p.y_strides.outer + first(tile) * stride + offset(i);
     const rows value = parameters.apply(Formula::apply(s.read(i), c), parameters.template at<rows>(i));
     if (K == 1 && stride != 1) return scatter(value.part[0], y, stride, s.count);
     if (K == 1 && s.count < width) return store_first(value.part[0], y, s.count);
@@ -63,13 +63,13 @@ struct column_rows {
   /// The parameters of element i: its own, or those of its block.
   TENSORNORM_INLINE auto parameters(index i) const {
     if (!p.parameters.per_block) return shared_parameters(p, i);
-    return shared_parameters(p, outer % p.parameters.groups * p.rows.blocks + i / p.rows.run);
+    return shared_parameters(p, p.parameters.group(outer) * p.rows.blocks + i / p.rows.run);
   }
 
  private:
   /// The first `count` lanes, one by one.
-  static TENSORNORM_INLINE void scatter(const V& value, T* y, index stride, int count) {
-    T buffer[V::size];
+  static TENSORNORM_INLINE void scatter(const V& value, typename P::result_type* y, index stride, int count) {
+    typename P::result_type buffer[V::size];
     store(value, buffer);
     for (int c = 0; c < count; ++c) y[c * stride] = buffer[c];
   }

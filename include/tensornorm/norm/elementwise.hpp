@@ -1,21 +1,39 @@
-// A function of each element, in place.
+// Functions of each element.
 #pragma once
 
-#include "../simd/exp.hpp"
+#include "../simd/activation.hpp"
 #include "../view/rows.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// tanh(factor · x).
-template <class T>
-struct scaled_tanh {
-  T factor;
-
+/// Functions of a register, as types.
+struct silu_function {
   template <class V>
-  TENSORNORM_INLINE V operator()(const V& x) const {
-    return tanh(times(x, V::splat(factor)));
+  TENSORNORM_INLINE V operator()(const V& y) const {
+    return silu(y);
+  }
+};
+struct gelu_function {
+  template <class V>
+  TENSORNORM_INLINE V operator()(const V& y) const {
+    return gelu(y);
+  }
+};
+struct gelu_tanh_function {
+  template <class V>
+  TENSORNORM_INLINE V operator()(const V& y) const {
+    return gelu_tanh(y);
+  }
+};
+/// tanh(factor · y).
+template <class T>
+struct tanh_function {
+  T factor;
+  template <class V>
+  TENSORNORM_INLINE V operator()(const V& y) const {
+    return tanh(times(y, V::splat(factor)));
   }
 };
 

@@ -1,8 +1,6 @@
 // Writes the gradients of contiguous rows whose sums are known.
 #pragma once
 
-#include <cstdint>
-
 #include "row_gradient.hpp"
 #include "row_write.hpp"
 
@@ -64,7 +62,7 @@ struct gradient_writer {
     for (int r = 0; r < Rows; ++r)
       c[r] = {splat_constants<V>(constants[r].row), V::splat(constants[r].mean_g[0]),
               V::splat(constants[r].slope[0])};
-    const index to_aligned = past_cache ? unaligned() : 0;
+    const index to_aligned = past_cache ? elements_to_aligned(rows[0].dx, V::size) : 0;
     const index first = to_aligned < n ? to_aligned : n;
     const index whole = (n - first) / V::size * V::size;
     for (index i = first; i < first + whole; i += V::size) {
@@ -85,12 +83,6 @@ struct gradient_writer {
   }
 
  private:
-  /// How many elements come before the first that is aligned to a whole register.
-  TENSORNORM_INLINE index unaligned() const {
-    constexpr std::uintptr_t bytes = V::size * sizeof(T);
-    return static_cast<index>((0 - reinterpret_cast<std::uintptr_t>(rows[0].dx)) % bytes / sizeof(T));
-  }
-
   template <class Weight, class Lanes>
   TENSORNORM_INLINE void put(const Weight& weight, const gradient_constants<V> (&c)[count], index i,
                              const Lanes& lanes) const {

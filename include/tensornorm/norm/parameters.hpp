@@ -84,8 +84,8 @@ struct shared_affine {
 };
 
 /// The parameters of element (or block) i, for all the elements that share them.
-template <class T, class W, class B>
-TENSORNORM_INLINE shared_affine<T> shared_parameters(const norm_problem<T, W, B>& p, index i) {
+template <class T, class W, class B, class Y>
+TENSORNORM_INLINE shared_affine<T> shared_parameters(const norm_problem<T, W, B, Y>& p, index i) {
   using compute = compute_t<T>;
   shared_affine<T> s{1, no_bias<compute>, p.round_before_weight};
   if (p.weight) s.weight = widen<compute>(p.weight[i]) + compute(p.weight_plus_one ? 1 : 0);
@@ -104,8 +104,8 @@ TENSORNORM_INLINE void save(const P& p, index row, const row_constants<S>& c, co
 
 /// Calls run(affine) with the affine type that fits the problem. The usual cases are compiled for
 /// themselves, unless they are Rare; the others share one.
-template <class Formula, bool Rare, class T, class W, class B, class F>
-TENSORNORM_INLINE void with_affine(const norm_problem<T, W, B>& p, const F& run) {
+template <class Formula, bool Rare, class T, class W, class B, class Y, class F>
+TENSORNORM_INLINE void with_affine(const norm_problem<T, W, B, Y>& p, const F& run) {
   const bool plain = !p.weight_plus_one && !p.round_before_weight;
   const auto as = [&]<parameter_kind Kind>() TENSORNORM_INLINE_LAMBDA {
     run(affine<T, W, B, Kind>{p.weight, p.bias, p.weight_plus_one, p.round_before_weight});

@@ -7,15 +7,17 @@
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 /// y = norm(x) * weight + bias. y may be x with the same strides; nothing else may overlap. Without y only
-/// the statistics are worked out. T is the type of x and y, W of the weight, B of the bias. Absent things are
-/// null.
-template <class T, class W = T, class B = T>
+/// the statistics are worked out. T is the type of x, W of the weight, B of the bias, Y of y. Absent things
+/// are null.
+template <class T, class W = T, class B = T, class Y = T>
 struct norm_problem {
   using data_type = T;
+  using result_type = Y;
   using compute = compute_t<T>;
 
   const T* x = nullptr;
-  T* y = nullptr;
+  Y* y = nullptr;
+  bool past_cache = false;  // y is a part of something large
   rows_shape rows;
   rows_strides x_strides;
   rows_strides y_strides;

@@ -47,7 +47,9 @@ struct gradient_rows {
     const bool alike = p.rows.inner == 1 && p.dx_strides.outer * static_cast<index>(sizeof(T)) % 64 == 0;
     const bool pairs = !others && (!past_cache || alike);
     const index fit = bytes / (n * static_cast<index>(sizeof(T)));
-    const index step = fit < 2 ? 2 : fit < most ? fit : most;
+    // Long rows on their way past the cache come one by one: streams of memory are scarcer than loads of
+    // sums.
+    const index step = past_cache && fit < 3 ? 1 : fit < 2 ? 2 : fit < most ? fit : most;
     for (index row = first; row < last; row += step) {
       const index count = last - row < step ? last - row : step;
       few_statistics<compute, most> statistics;

@@ -51,8 +51,8 @@ TENSORNORM_INLINE same_weight<typename P::data_type> weight_of(const P& p, index
   return {p.weight ? p.weight[i] : 1};
 }
 
-/// What the gradient of x is made of:  dx = r · (g − mean(g) − direction · slope). The mean goes first: of one
-/// element nothing must be left.
+/// What the gradient of x is made of:  dx = r · (g − mean(g) − direction · slope). The mean goes first: of
+/// one element nothing must be left.
 template <class L>
 struct gradient_constants {
   row_constants<L> row;

@@ -35,7 +35,7 @@ struct contiguous_rows {
     if (p.parameters.per_block) {
       if constexpr (Formula::has_bias)
         each_row(s, p, row, c, [&](const auto& writer, int r) TENSORNORM_INLINE_LAMBDA {
-          const index first = (row + r) / p.rows.inner % p.parameters.groups * p.rows.blocks;
+          const index first = p.parameters.group((row + r) / p.rows.inner) * p.rows.blocks;
           for (index block = 0; block < p.rows.blocks; ++block)
             put(writer, block * p.rows.run, (block + 1) * p.rows.run, shared_parameters(p, first + block));
         });
@@ -59,16 +59,13 @@ struct contiguous_rows {
     c.variance.store(constants[2]);
     c.rstd.store(constants[3]);
     for (int r = 0; r < s.count; ++r) {
-      T_of<P>* const y = p.y + row_offset(p.rows, p.y_strides, row + r);
+      auto* const y = p.y + row_offset(p.rows, p.y_strides, row + r);
       run(
-          row_writer<Formula, Scan, T_of<P>>{
+          row_writer<Formula, Scan, typename P::result_type>{
               s, r, y, {{constants[0][r]}, {constants[1][r]}, {constants[2][r]}, {constants[3][r]}}},
           r);
     }
   }
-
-  template <class P>
-  using T_of = typename P::data_type;
 };
 
 /// Writes through the cache.

@@ -10,7 +10,9 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// A large result goes past the cache, unless it takes the place of x.
 template <class P>
 bool streams(const P& p) {
-  return has_stream && p.y && p.x != p.y &&
+  const void* const y = p.y;
+  if (!has_stream || !y || y == p.x) return false;
+  return p.past_cache ||
          static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.y) > past_cache_bytes;
 }
 

@@ -1,8 +1,6 @@
 // Writes normalized rows whose elements lie side by side.
 #pragma once
 
-#include <cstdint>
-
 #include "parameters.hpp"
 #include "row_scan.hpp"
 
@@ -51,7 +49,7 @@ struct row_writer {
     const row_constants<store_vec> c = splat<store_vec>();
     const store_vec head = read<store_vec>(begin);
     const store_vec last = read<store_vec>(end - width);
-    index i = begin + unaligned(begin, width);
+    index i = begin + elements_to_aligned(y + begin, width);
     const bool starts_aligned = i == begin;
     constexpr index unroll = 4 * width;
     for (; i + unroll <= end; i += unroll) {
@@ -70,7 +68,7 @@ struct row_writer {
   template <class Affine>
   TENSORNORM_INLINE void write_past_cache(index begin, index end, const Affine& affine,
                                           read_ahead& ahead) const {
-    const index to_aligned = unaligned(begin, V::size);
+    const index to_aligned = elements_to_aligned(y + begin, V::size);
     const index first = end - begin < to_aligned ? end : begin + to_aligned;
     write_in_pieces(begin, first, affine);
     const row_constants<V> c = splat<V>();
@@ -86,17 +84,11 @@ struct row_writer {
     write_in_pieces(i, end, affine);
   }
 
-  /// How many elements from `begin` on come before the first that is aligned to `width` of them.
-  TENSORNORM_INLINE index unaligned(index begin, index width) const {
-    const auto bytes = static_cast<std::uintptr_t>(width) * sizeof(T);
-    return static_cast<index>((0 - reinterpret_cast<std::uintptr_t>(y + begin)) % bytes / sizeof(T));
-  }
-
  private:
   template <class Affine>
   TENSORNORM_INLINE void write_in_pieces(index begin, index end, const Affine& affine) const {
     using piece = vec<isa, compute, 16 / static_cast<int>(sizeof(T))>;
-    const index to_aligned = unaligned(begin, piece::size);
+    const index to_aligned = elements_to_aligned(y + begin, piece::size);
     index i = end - begin < to_aligned ? end : begin + to_aligned;
     write_singly(begin, i, affine);
     const row_constants<piece> c = splat<piece>();

@@ -91,6 +91,18 @@ TENSORNORM_INLINE vec<Isa, T, N> exp2(const vec<Isa, T, N>& x) {
   return exp2_part(e, e.power);
 }
 
+/// The same for e^(Factor · x), x finite and Factor a power of two: nothing of the product is lost.
+template <int Factor, class Isa, class T, int N>
+TENSORNORM_INLINE exp2_parts<vec<Isa, T, N>> split_exp(const vec<Isa, T, N>& x) {
+  using V = vec<Isa, T, N>;
+  using c = exp2_constants<T>;
+  const V factor = V::splat(Factor * c::log2_e);
+  const V exponent = times(x, factor);
+  auto e = split_exponent(exponent);
+  e.f = e.f + fma(x, V::splat(Factor * c::log2_e_rest), fma(x, factor, V::splat(0) - exponent));
+  return e;
+}
+
 /// tanh(x) with a relative error below 1.6 epsilon, or 2 without fused multiply-add. ±1 for ±inf; NaN stays
 /// NaN.
 template <class Isa, class T, int N>
@@ -109,10 +121,7 @@ TENSORNORM_INLINE vec<Isa, T, N> tanh(const vec<Isa, T, N>& any_x) {
   const V near = fma(times(x, square), correction, x);
 
   // Elsewhere -E / (E + 2), where E = e^(-2|x|) - 1.
-  const V factor = V::splat(-2 * c::log2_e);
-  const V exponent = times(x, factor);
-  auto e = split_exponent(exponent);
-  e.f = e.f + fma(x, V::splat(-2 * c::log2_e_rest), fma(x, factor, V::splat(0) - exponent));
+  const auto e = split_exp<-2>(x);
   const V expm1 = exp2_part(e, e.power - V::splat(1));
   const V far = (V::splat(0) - expm1) / (expm1 + V::splat(2));
 

@@ -69,9 +69,9 @@ TENSORNORM_INLINE void store(const V& v, S* p) {
 /// Whether the machine can load or store some lanes of V alone. (Clang has the same builtins, but not
 /// for functions that are yet to be inlined where the instructions are.)
 template <class V, class S>
-inline constexpr bool has_masked_memory =
-    bool{TENSORNORM_GCC_X86} && std::is_same_v<S, typename V::scalar> && V::isa::bytes >= 32 &&
-    V::size * sizeof(S) >= 32;
+inline constexpr bool has_masked_memory = bool{TENSORNORM_GCC_X86} &&
+                                          std::is_same_v<S, typename V::scalar>&& V::isa::bytes >= 32 &&
+                                          V::size * sizeof(S) >= 32;
 
 /// The first `count` lanes from p on, zeros in the others. Touches nothing else.
 template <class V, class S>
@@ -176,6 +176,14 @@ inline void stream_fence() {
 #if TENSORNORM_X86_LEVELS
   __builtin_ia32_sfence();
 #endif
+}
+
+/// How many elements from p on come before the first that is aligned to `width` of them, as stream() needs
+/// it.
+template <class S>
+TENSORNORM_INLINE std::ptrdiff_t elements_to_aligned(const S* p, int width) {
+  const auto bytes = static_cast<std::uintptr_t>(width) * sizeof(S);
+  return static_cast<std::ptrdiff_t>((0 - reinterpret_cast<std::uintptr_t>(p)) % bytes / sizeof(S));
 }
 
 enum class cache_level { first, second };

@@ -44,10 +44,14 @@ constexpr bool contiguous(const rows_shape& shape, const rows_strides& strides) 
 }
 
 /// Which parameter belongs to an element: one per element, or (group_norm) one per block, where the
-/// rows take turns through `groups` sets of them.
+/// outer rows take turns through `groups` sets of them.
 struct parameter_shape {
   bool per_block = false;
   index groups = 1;
+  index first = 0;  // outer row 0 of a problem that is part of another is that one's
+
+  /// The set of outer row o.
+  constexpr index group(index o) const { return (first + o) % groups; }
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

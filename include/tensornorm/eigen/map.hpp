@@ -1,4 +1,4 @@
-// tanh of norms, with a factor.
+// A function of every element, as an Eigen expression.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +7,7 @@
 #include "device.hpp"
 #include "plan.hpp"
 
-namespace tensornorm::inline TENSORNORM_ABI {
-namespace detail {
+namespace tensornorm::inline TENSORNORM_ABI::detail {
 
 /// The functor under x.customOp(...): x is evaluated into y, and then the function in place.
 template <class F>
@@ -61,31 +60,7 @@ class map_matrix : public Eigen::ReturnByValue<map_matrix<F, X>> {
   typename Eigen::internal::ref_selector<X>::type x_;
 };
 
-}  // namespace detail
-
-/// y = tanh(factor · x) element by element, for the results of norms as for any other tensor or matrix.
-///
-/// Shapes    x, y any.
-/// Types     float, double, half, bfloat16. In accumulator_t, rounded once; where x is a norm of 16-bit
-///           numbers, that has been rounded before.
-/// Aliasing  y may be x.
-/// Edges     ±inf gives ±1, ±0 gives +0, NaN stays NaN.
-/// Error     1.6 eps of the result for the rounded product factor · x.
-/// Bits      the same on any number of threads, with AVX2 or AVX-512.
-/// Throws    what x throws.
-/// Cost      a pass over y after x is there.
-template <detail::eigen_argument X>
-auto tanh(const X& x, double factor = 1) {
-  using scalar = detail::scalar_of<X>;
-  detail::check_data_type<X>();
-  const kernel::scaled_tanh<accumulator_t<scalar>> f{static_cast<accumulator_t<scalar>>(factor)};
-  if constexpr (detail::any_tensor<X>)
-    return x.customOp(detail::map_tensor<kernel::scaled_tanh<accumulator_t<scalar>>>{f});
-  else
-    return detail::map_matrix<kernel::scaled_tanh<accumulator_t<scalar>>, X>(f, x);
-}
-
-}  // namespace tensornorm::inline TENSORNORM_ABI
+}  // namespace tensornorm::inline TENSORNORM_ABI::detail
 
 template <class F, class X>
 struct Eigen::internal::traits<tensornorm::detail::map_matrix<F, X>> {
