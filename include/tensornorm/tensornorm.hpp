@@ -4,6 +4,7 @@
 #include "config.hpp"
 
 #include "eigen/attention.hpp"
+#include "eigen/attention_backward.hpp"
 #include "eigen/functions.hpp"
 #include "eigen/group_norm.hpp"
 #include "eigen/group_norm_backward.hpp"

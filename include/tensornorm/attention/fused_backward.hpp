@@ -1,0 +1,147 @@
+// Gradients of attention without the matrix of scores: block of queries after block of queries, tile after tile
+// of keys, for all query heads of a key head.
+#pragma once
+
+#include "../reduce/array_sums.hpp"
+#include "gradient_block.hpp"
+#include "gradient_result.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// How the queries and keys of a key head are taken.
+template <class P>
+struct gradient_plan {
+  using T = typename P::compute;
+
+  index query_blocks;  // of all query heads
+  index key_blocks;
+  index query_length;  // numbers to a sum over keys
+  index key_length;    // numbers to a sum over queries: dk, then dv
+
+  explicit gradient_plan(const P& p)
+      : query_blocks(p.shape.group() * ceil_div(p.shape.queries, gradient_lanes<T>)),
+        key_blocks(ceil_div(p.shape.keys, key_block)),
+        query_length(p.dq ? p.shape.dim * gradient_lanes<T> : 0),
+        key_length(p.shape.keys * ((p.dk ? padded_dim<T>(p.shape.dim) : 0) +
+                                   (p.dv ? padded_dim<T>(p.shape.value_dim) : 0))) {}
+
+  /// Arrays of sums that `blocks` in chains need on their way up the tree.
+  static index levels(index blocks) {
+    index count = 1;
+    for (index n = ceil_div(blocks, gradient_chain); n > 1; n = ceil_div(n, 2)) ++count;
+    return count;
+  }
+};
+
+/// Everything that the kernel needs for a key head.
+template <class P>
+struct gradient_memory {
+  using T = typename P::compute;
+  using arena = memory_arena<T>;
+
+  gradient_queries<P> queries;
+  gradient_tile<P> tile;
+  T* query_sums;
+  T* key_sums;
+  key_operands<P> operands;
+
+  static index size(const P& p) {
+    const gradient_plan<P> plan(p);
+    return gradient_queries<P>::size(p.shape) + gradient_tile<P>::size() +
+           arena::padded(plan.levels(plan.key_blocks) * plan.query_length) +
+           arena::padded(plan.levels(plan.query_blocks) * plan.key_length) + key_operands<P>::size(p.shape);
+  }
+  gradient_memory(const P& p, arena memory)
+      : queries(p.shape, memory),
+        tile(memory),
+        query_sums(memory.take(gradient_plan<P>(p).levels(gradient_plan<P>(p).key_blocks) *
+                               gradient_plan<P>(p).query_length)),
+        key_sums(memory.take(gradient_plan<P>(p).levels(gradient_plan<P>(p).query_blocks) *
+                             gradient_plan<P>(p).key_length)) {
+    operands.take_memory(p.shape, memory);
+  }
+};
+
+/// The gradients of one key head and its query heads.
+template <class Isa, class P>
+struct fused_key_head {
+  using T = typename P::compute;
+  using V = native_vec<Isa, T>;
+  static constexpr index lanes = gradient_lanes<T>;
+
+  const P& p;
+  gradient_memory<P>& memory;
+  index batch;
+  index key_head;
+
+  TENSORNORM_INLINE void run() {
+    const gradient_plan<P> plan(p);
+    const index blocks = ceil_div(p.shape.queries, lanes);
+    pending_sums<Isa, T> sums(memory.key_sums, memory.key_sums + plan.key_length, plan.key_length);
+    T* of_keys = nullptr;
+    for (index n = 0; n < plan.query_blocks; ++n) {
+      if (p.wants_keys() && n % gradient_chain == 0) of_keys = sums.next_zeros();
+      const index head = batch * p.shape.heads + key_head * p.shape.group() + n / blocks;
+      block(queries_of(p, head, n % blocks * lanes, lanes), of_keys);
+      if (p.wants_keys() && ((n + 1) % gradient_chain == 0 || n + 1 == plan.query_blocks)) sums.done();
+    }
+    if (!p.wants_keys()) return;
+    if (plan.query_blocks == 0)
+      std::fill_n(memory.key_sums, plan.key_length, T{0});
+    else
+      sums.finish();
+    write_keys<Isa>(p, batch, key_head, memory.key_sums);
+  }
+
+ private:
+  TENSORNORM_INLINE void block(const query_block& at, T* of_keys) {
+    memory.operands.template look_at<Isa>(p, at);
+    memory.queries.template read<Isa>(p, at);
+    const gradient_block<Isa, P> b{p, memory.queries, memory.tile, at, memory.operands.keys,
+                                   memory.operands.values};
+    const key_range visible = intersection(p.modifiers.visible(at), {0, at.keys});
+    if (!p.dq) return keys(b, visible, nullptr, of_keys);
+    const gradient_plan<P> plan(p);
+    constexpr index chain = gradient_chain * key_block;
+    pending_sums<Isa, T> sums(memory.query_sums, memory.query_sums + plan.query_length, plan.query_length);
+    index first = 0;
+    do {
+      keys(b, intersection({first, first + chain}, visible), sums.next_zeros(), of_keys);
+      sums.done();
+      first += chain;
+    } while (first < at.keys);
+    sums.finish();
+    write_queries<Isa>(p, at, memory.query_sums, lanes);
+  }
+
+  TENSORNORM_INLINE void keys(const gradient_block<Isa, P>& b, const key_range& range, T* of_queries,
+                              T* of_keys) const {
+    T* const of_values = of_keys + (p.dk ? p.shape.keys * padded_dim<T>(p.shape.dim) : 0);
+    for (index j = range.first - range.first % key_block; j < range.last; j += key_block) {
+      const index last = j + key_block < range.last ? j + key_block : range.last;
+      const bool careful = b.careful(j, last);
+      b.look_at(j, last, careful);
+      if (of_queries) b.add_to_queries(j, last, careful, of_queries);
+      if (p.dk) b.add_to_keys(j, last, careful, of_keys);
+      if (p.dv) b.add_to_values(j, last, careful, of_values);
+    }
+  }
+};
+
+/// Gradients of key heads [first, last), counted through the batch. memory holds gradient_memory<P>::size()
+/// numbers.
+struct fused_attention_backward {
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
+                                    typename P::compute* const& memory) {
+    gradient_memory<P> m(p, {memory});
+    for (index head = first; head < last; ++head)
+      fused_key_head<Isa, P>{p, m, head / p.shape.key_heads, head % p.shape.key_heads}.run();
+  }
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
