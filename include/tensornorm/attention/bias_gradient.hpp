@@ -1,4 +1,5 @@
-// Gradients of what attention adds to scores: of a bias, summed over the axes it is broadcast over, and of sinks.
+// Gradients of what attention adds to scores: of a bias, summed over the axes it is broadcast over, and of
+// sinks.
 #pragma once
 
 #include "gradient_block.hpp"
@@ -82,14 +83,14 @@ struct bias_gradient {
       block.look_at(j, last, false, score_gradient::of_bias);
       for (index key = j; key < last; ++key)
         for (index i = at.first; i < at.last; ++i)
-          sums[(bias.queries > 1 ? i * bias.keys : 0) + (bias.keys > 1 ? key : 0)] +=
-              static_cast<double>(m.tile.slopes[(key - j) * gradient_lanes<typename P::compute> + i - at.first]);
+          sums[(bias.queries > 1 ? i * bias.keys : 0) + (bias.keys > 1 ? key : 0)] += static_cast<double>(
+              m.tile.slopes[(key - j) * gradient_lanes<typename P::compute> + i - at.first]);
     }
   }
 };
 
-/// Writes gradients of the sinks of heads [first, last): what reaches a logit that is part of every softmax and
-/// has no value,  -Σ e^(sink - LSE) · delta  over batch and queries.
+/// Writes gradients of the sinks of heads [first, last): what reaches a logit that is part of every softmax
+/// and has no value,  -Σ e^(sink - LSE) · delta  over batch and queries.
 struct sink_gradient {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last, double* const& sums,

@@ -1,5 +1,5 @@
-// Gradients of attention without the matrix of scores: block of queries after block of queries, tile after tile
-// of keys, for all query heads of a key head.
+// Gradients of attention without the matrix of scores: block of queries after block of queries, tile after
+// tile of keys, for all query heads of a key head.
 #pragma once
 
 #include "../reduce/array_sums.hpp"
@@ -99,8 +99,8 @@ struct fused_key_head {
   TENSORNORM_INLINE void block(const query_block& at, T* of_keys) {
     memory.operands.template look_at<Isa>(p, at);
     memory.queries.template read<Isa>(p, at);
-    const gradient_block<Isa, P> b{p, memory.queries, memory.tile, at, memory.operands.keys,
-                                   memory.operands.values};
+    const gradient_block<Isa, P> b{p,  memory.queries,       memory.tile,
+                                   at, memory.operands.keys, memory.operands.values};
     const key_range visible = intersection(p.modifiers.visible(at), {0, at.keys});
     if (!p.dq) return keys(b, visible, nullptr, of_keys);
     const gradient_plan<P> plan(p);

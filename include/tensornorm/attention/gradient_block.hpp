@@ -1,5 +1,5 @@
-// Gradients of one block of queries: scores and their gradients tile by tile, from the LSE of the forward pass,
-// and what they make of q, k and v (Dao et al. 2022).
+// Gradients of one block of queries: scores and their gradients tile by tile, from the LSE of the forward
+// pass, and what they make of q, k and v (Dao et al. 2022).
 #pragma once
 
 #include "gradient_problem.hpp"
@@ -46,11 +46,13 @@ TENSORNORM_INLINE void sum_products(const T* a, const T* b, index depth, index l
 
 /// Rows of padded_dim(), zeros behind the last dim.
 template <class Isa, class T, class S>
-TENSORNORM_INLINE void pack_padded_rows(const head_view<const S>& x, index first, index count, index dim, T* to) {
+TENSORNORM_INLINE void pack_padded_rows(const head_view<const S>& x, index first, index count, index dim,
+                                        T* to) {
   const index step = padded_dim<T>(dim);
   for (index i = 0; i < count; ++i) {
     T* const row = to + i * step;
-    pack_rows<Isa>(head_view<const S>{x.data + (first + i) * x.token_step, x.token_step, x.dim_step}, 1, dim, row);
+    pack_rows<Isa>(head_view<const S>{x.data + (first + i) * x.token_step, x.token_step, x.dim_step}, 1, dim,
+                   row);
     std::fill(row + dim, row + step, T{0});
   }
 }
@@ -111,7 +113,8 @@ struct gradient_queries {
   void read_lse(const P& p, const query_block& at) const {
     const auto lse = head_of(p.lse, p.lse_strides, at.batch, at.head);
     for (index i = 0; i < lanes; ++i)
-      shift[i] = at.first + i < at.last ? exponent_shift<T>(lse.data[(at.first + i) * lse.token_step]) : absent<T>;
+      shift[i] =
+          at.first + i < at.last ? exponent_shift<T>(lse.data[(at.first + i) * lse.token_step]) : absent<T>;
   }
 };
 
@@ -190,8 +193,8 @@ struct gradient_block {
                                  score_gradient which = score_gradient::of_products) const {
     const index count = last - first;
     product(rows_of_keys(first), count, queries.queries, p.shape.dim, tile.weights);
-    product({values.data + first * values.depth_step, values.depth_step, values.row_step}, count, queries.dout,
-            p.shape.value_dim, tile.slopes);
+    product({values.data + first * values.depth_step, values.depth_step, values.row_step}, count,
+            queries.dout, p.shape.value_dim, tile.slopes);
     const auto tile_of = [&](T* scores) { return score_tile<T>{scores, lanes, true, at, {first, last}}; };
     const bool bends = p.derivatives.change();
     if (bends) std::copy(tile.weights, tile.weights + count * lanes, tile.raw);
@@ -234,7 +237,8 @@ struct gradient_block {
     return {keys.data + first * keys.row_step, keys.row_step, keys.depth_step};
   }
 
-  static TENSORNORM_INLINE void product(const broadcast_matrix<T>& a, index rows, const T* b, index depth, T* c) {
+  static TENSORNORM_INLINE void product(const broadcast_matrix<T>& a, index rows, const T* b, index depth,
+                                        T* c) {
     multiply_wide<Isa>(product_problem<T>{a, rows, b, lanes, depth, c, lanes, tile_vectors}, lanes);
   }
 
@@ -257,15 +261,9 @@ struct gradient_block {
 
   TENSORNORM_INLINE void add_rows(const T* of_scores, index first, index last, bool careful, const T* rows,
                                   index columns, T* sums) const {
-    const product_problem<T> product{{of_scores, lanes, 1},
-                                     last - first,
-                                     rows,
-                                     columns,
-                                     at.last - at.first,
-                                     sums + first * columns,
-                                     columns,
-                                     tile_vectors,
-                                     meet::add};
+    const product_problem<T> product{
+        {of_scores, lanes, 1},  last - first, rows,         columns,  at.last - at.first,
+        sums + first * columns, columns,      tile_vectors, meet::add};
     if (careful)
       multiply_marked_rows<Isa>(product, tile.weights, columns);
     else

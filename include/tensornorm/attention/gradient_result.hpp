@@ -42,7 +42,8 @@ TENSORNORM_INLINE void write_rows(const T* sums, index step, T factor, const hea
     S* const row = to.data + t * to.token_step;
     index d = 0;
     if (to.dim_step == 1)
-      for (; d + V::size <= dim; d += V::size) store(value.template operator()<V>(from + d, row + d), row + d);
+      for (; d + V::size <= dim; d += V::size)
+        store(value.template operator()<V>(from + d, row + d), row + d);
     using one = vec<Isa, T, 1>;
     for (; d < dim; ++d) {
       S* const place = row + d * to.dim_step;

@@ -11,14 +11,15 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// softcap.
 enum class score_gradient { of_products, of_bias };
 
-/// The derivative of each modifier: `scores` holds what it receives and then what it makes of it; `gradient` has
-/// the same lines and is multiplied. What only adds something leaves the gradient.
+/// The derivative of each modifier: `scores` holds what it receives and then what it makes of it; `gradient`
+/// has the same lines and is multiplied. What only adds something leaves the gradient.
 template <class Isa, class M, class T>
 TENSORNORM_INLINE void differentiate_by(const M& m, const score_tile<T>& scores, T*) {
   if (m.needed(scores)) m.template apply<Isa>(scores);
 }
 template <class Isa, class T>
-TENSORNORM_INLINE void differentiate_by(const softcap_scores<T>& m, const score_tile<T>& scores, T* gradient) {
+TENSORNORM_INLINE void differentiate_by(const softcap_scores<T>& m, const score_tile<T>& scores,
+                                        T* gradient) {
   using V = native_vec<Isa, T>;
   m.template apply<Isa>(scores);
   for (index n = 0; n < scores.line_count(); ++n)
@@ -54,9 +55,9 @@ struct differentiate_kernel {
                                     T* const& gradient, const T& scale, const score_gradient& which) {
     using V = native_vec<Isa, T>;
     for (index n = 0; n < scores.line_count(); ++n)
-      update_line<V>(scores.line(n), scores.lane_count(), [&scale](index, const V& s) TENSORNORM_INLINE_LAMBDA {
-        return times(s, V::splat(scale));
-      });
+      update_line<V>(scores.line(n), scores.lane_count(),
+                     [&scale](index, const V& s)
+                         TENSORNORM_INLINE_LAMBDA { return times(s, V::splat(scale)); });
     if (which == score_gradient::of_products)
       stage<Isa, attention_stage::softcap>(chain, scores, gradient);
     else
@@ -114,14 +115,15 @@ class modifier_gradients {
     {&differentiate_at<baseline, Chain>, &differentiate_at<avx2, Chain>, &differentiate_at<avx512, Chain>}
 #else
     {
-      &differentiate_at<baseline, Chain>, &differentiate_at<baseline, Chain>, &differentiate_at<baseline, Chain>
+      &differentiate_at<baseline, Chain>, &differentiate_at<baseline, Chain>,
+          &differentiate_at<baseline, Chain>
     }
 #endif
   };
 
-  const void* chain_ = nullptr;
-  bool changes_ = false;
-  const functions* functions_ = nullptr;
+    const void* chain_ = nullptr;
+    bool changes_ = false;
+    const functions* functions_ = nullptr;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

@@ -1,5 +1,5 @@
-// Gradients of attention step by step, a head at a time, with whole matrices of scores. It says what the fused
-// kernel computes.
+// Gradients of attention step by step, a head at a time, with whole matrices of scores. It says what the
+// fused kernel computes.
 #pragma once
 
 #include "gradient_block.hpp"
@@ -14,22 +14,24 @@ template <class P>
 struct unfused_gradient_memory {
   using T = typename P::compute;
 
-  T* queries;        // dim x lanes
-  T* dout;           // value_dim x lanes
-  T* weights;        // P, keys x lanes
-  T* slopes;         // dS, keys x lanes
-  T* raw;            // scores as they came from Q·Kᵀ
-  T* result;         // o, as dout
-  T* shift;          // lanes: what is added to exponents of base 2, -LSE
-  T* delta;          // lanes: Σ dout · o
-  T* query_rows;     // queries x padded dim
-  T* dout_rows;      // queries x padded value_dim
-  T* key_rows;       // keys x padded dim
-  T* query_sums;     // as query_rows
-  T* key_sums;       // as key_rows, then dv likewise
+  T* queries;     // dim x lanes
+  T* dout;        // value_dim x lanes
+  T* weights;     // P, keys x lanes
+  T* slopes;      // dS, keys x lanes
+  T* raw;         // scores as they came from Q·Kᵀ
+  T* result;      // o, as dout
+  T* shift;       // lanes: what is added to exponents of base 2, -LSE
+  T* delta;       // lanes: Σ dout · o
+  T* query_rows;  // queries x padded dim
+  T* dout_rows;   // queries x padded value_dim
+  T* key_rows;    // keys x padded dim
+  T* query_sums;  // as query_rows
+  T* key_sums;    // as key_rows, then dv likewise
   key_operands<P> operands;
 
-  static index lanes(const heads_shape& s) { return ceil_div(s.queries, gradient_lanes<T>) * gradient_lanes<T>; }
+  static index lanes(const heads_shape& s) {
+    return ceil_div(s.queries, gradient_lanes<T>) * gradient_lanes<T>;
+  }
   static index size(const P& p) {
     const heads_shape& s = p.shape;
     const index rows = s.queries * (2 * padded_dim<T>(s.dim) + padded_dim<T>(s.value_dim)) +
@@ -128,11 +130,17 @@ struct unfused_key_head {
   /// dS = P · (dP - delta) with dP = dout · Vᵀ and delta = Σ dout · o, then by the derivatives of modifiers.
   TENSORNORM_INLINE void slopes(const query_block& at) const {
     const broadcast_matrix<T>& v = memory.operands.values;
-    multiply_wide<Isa>(product_problem<T>{{v.data, v.depth_step, v.row_step}, at.keys, memory.dout, lanes(),
-                                          p.shape.value_dim, memory.slopes, lanes(), tile_vectors},
+    multiply_wide<Isa>(product_problem<T>{{v.data, v.depth_step, v.row_step},
+                                          at.keys,
+                                          memory.dout,
+                                          lanes(),
+                                          p.shape.value_dim,
+                                          memory.slopes,
+                                          lanes(),
+                                          tile_vectors},
                        lanes());
-    pack_lanes<Isa>(head_of(p.result, p.result_strides, at.batch, at.head), 0, p.shape.queries, p.shape.value_dim,
-                    memory.result, lanes());
+    pack_lanes<Isa>(head_of(p.result, p.result_strides, at.batch, at.head), 0, p.shape.queries,
+                    p.shape.value_dim, memory.result, lanes());
     sum_products<V>(memory.dout, memory.result, p.shape.value_dim, lanes(), memory.delta);
     each_vector(at, [&](index j, index lane, T* weight) TENSORNORM_INLINE_LAMBDA {
       const V w = V::load(weight);

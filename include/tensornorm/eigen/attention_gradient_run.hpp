@@ -30,8 +30,7 @@ struct sums_destination {
 
   bool wanted() const { return narrow.data || wide.data; }
   void set(const operand<accumulator>& place) { wide = place; }
-  void set(const operand<Scalar>& place)
-  requires(!std::is_same_v<Scalar, accumulator>) { narrow = place; }
+  void set(const operand<Scalar>& place) requires(!std::is_same_v<Scalar, accumulator>) { narrow = place; }
 
   /// Sums in row-major order.
   void write(const double* sums) const {
@@ -63,7 +62,8 @@ class attention_gradient_run {
   using stored = stored_t<Scalar>;
   using problem = kernel::attention_gradient_problem<stored>;
 
-  attention_gradient_run(const attention_plan<Scalar>& plan, const Chain& chain, operand<Scalar> q) : plan_(plan) {
+  attention_gradient_run(const attention_plan<Scalar>& plan, const Chain& chain, operand<Scalar> q)
+      : plan_(plan) {
     keep(q);
     if (plan.tokens_before_heads) tokens_behind_heads(q);
     static_cast<kernel::attention_problem<stored>&>(p_) =
@@ -133,8 +133,8 @@ class attention_gradient_run {
     const auto place = read_operand(to);
     const index heads = plan_.shape.heads;
     if (count_of(place.size) != heads || (place.size[3] != heads && place.size[2] != heads))
-      fail(plan_.function, "grad_sinks has shape ", operand_text(place.size, full_rank<D>), ", expected ", heads,
-           ", one for each query head");
+      fail(plan_.function, "grad_sinks has shape ", operand_text(place.size, full_rank<D>), ", expected ",
+           heads, ", one for each query head");
     claim("grad_sinks", place.memory());
     sinks_.mode = mode;
     sinks_.set(place);
@@ -154,7 +154,8 @@ class attention_gradient_run {
       with_sums(bias_shape_.size(), bias_, [&](double* sums) {
         run_units_in_memory(kernel::bias_gradient_units(p_, bias_shape_), memory_size, 2 * product, device,
                             [&](index first, index last, accumulator* memory) {
-                              kernel::dispatch<kernel::bias_gradient>(p_, bias_shape_, first, last, sums, memory);
+                              kernel::dispatch<kernel::bias_gradient>(p_, bias_shape_, first, last, sums,
+                                                                      memory);
                             });
       });
     if (sinks_.wanted())
@@ -190,7 +191,8 @@ class attention_gradient_run {
   }
 
   template <class D>
-  void want(const char* name, D& to, update mode, const sizes<4>& expected, kernel::gradient_array<stored>& array) {
+  void want(const char* name, D& to, update mode, const sizes<4>& expected,
+            kernel::gradient_array<stored>& array) {
     static_assert(std::is_same_v<Scalar_of<D>, Scalar>, "a gradient of q, k or v has their scalar type");
     const auto place = arranged(name, to, expected);
     claim(name, place.memory());
@@ -202,7 +204,8 @@ class attention_gradient_run {
   /// What is written overlaps nothing else.
   void claim(const char* name, const extent& memory) {
     for (std::size_t n = 0; n < touched_count_; ++n)
-      if (memory.overlaps(touched_[n])) fail(plan_.function, name, " overlaps an argument, or another gradient");
+      if (memory.overlaps(touched_[n]))
+        fail(plan_.function, name, " overlaps an argument, or another gradient");
     touch(memory);
   }
 
@@ -219,7 +222,8 @@ class attention_gradient_run {
 
   /// work(first, last, memory) for ranges of units, with memory of their own.
   template <class Device, class Work>
-  void run_units_in_memory(index units, index numbers, double flops, const Device& device, const Work& work) const {
+  void run_units_in_memory(index units, index numbers, double flops, const Device& device,
+                           const Work& work) const {
     if (units == 0) return;
     run_units(
         units, Eigen::TensorOpCost(0, 0, flops, true, 16), device,
@@ -259,12 +263,13 @@ void with_score_bias(const F& f, const M& m, const Rest&... rest) {
 
 /// Reads requests, runs, and returns what is to be returned.
 template <kernel::attention_path Path, class DO, class Q, class K, class V, class O, class L, class... M>
-auto make_attention_backward(const char* function, const DO& dout, const Q& q, const K& k, const V& v, const O& o,
-                             const L& lse, const M&... words) {
+auto make_attention_backward(const char* function, const DO& dout, const Q& q, const K& k, const V& v,
+                             const O& o, const L& lse, const M&... words) {
   check_attention_requests<M...>();
   auto plan = plan_attention(function, q, k, v, words...);
   const auto chain = make_chain(plan, words...);
-  attention_gradient_run<scalar_of<Q>, std::remove_const_t<decltype(chain)>> run(plan, chain, read_operand(q));
+  attention_gradient_run<scalar_of<Q>, std::remove_const_t<decltype(chain)>> run(plan, chain,
+                                                                                 read_operand(q));
   run.read(dout, o, lse);
   const auto& device = device_of(words...);
   if constexpr (names_attention_gradient<M...>) {

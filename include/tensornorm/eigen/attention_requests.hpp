@@ -52,8 +52,8 @@ struct grad_score_bias_t {
   detail::held<D> to;
   update mode;
 };
-/// Asks for the gradient of score_bias, summed over the axes that it was broadcast over. `to` has the shape of the
-/// bias, in the scalar of q or accumulator_t of it.
+/// Asks for the gradient of score_bias, summed over the axes that it was broadcast over. `to` has the shape
+/// of the bias, in the scalar of q or accumulator_t of it.
 template <detail::destination D>
 grad_score_bias_t<D> grad_score_bias(D&& to, update mode = overwrite) {
   return {detail::held<D>(std::forward<D>(to)), mode};
@@ -81,7 +81,8 @@ template <class M>
 concept attention_backward_word = attention_modifier<M> || attention_gradient_request<M>;
 
 template <class... M>
-inline constexpr bool names_attention_gradient = (false || ... || (attention_gradient_request<M> && !is<M, on_t>));
+inline constexpr bool names_attention_gradient = (false || ... ||
+                                                  (attention_gradient_request<M> && !is<M, on_t>));
 
 template <class... M>
 constexpr void check_attention_requests() {
