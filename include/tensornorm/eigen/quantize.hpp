@@ -75,8 +75,7 @@ void quantize_plain(const X& x, const Call& call, Q& q, Scales& scales, const De
 ///     tn::quantize(tn::rms_norm(tn::residual(x, skip, s), w), q, scales, pool);
 ///
 /// Shapes    q that of x; scales: a tensor or vector with one number for each row, in the storage order of
-/// the
-///           rows.
+///           the rows.
 /// Types     q int8 (signed char), scales accumulator_t. y stays in accumulator_t and is not rounded before.
 /// Aliasing  q and scales overlap nothing else.
 /// Edges     -127 to 127, never -128. Where the scale is zero, infinite or NaN the row of q is zero and the
