@@ -20,7 +20,9 @@ struct int8_output {
   kernel::piece_memory<T> memory(const kernel::pieces& all, const kernel::piece&, T* work) const {
     return all.work(work);
   }
-  void finish(const kernel::pieces& all, const kernel::piece& at, const kernel::piece_memory<T>& work) const {
+  template <class X>
+  void finish(const kernel::pieces& all, const kernel::piece& at, const kernel::piece_memory<T>& work,
+              const X*) const {
     kernel::dispatch<kernel::quantize_after>(all, at, chain, work, all.memory(q, strides, at),
                                              scales + all.first_row(at));
   }
