@@ -87,6 +87,20 @@ TEST(a_norm, over_several_axes_or_groups_allocates_nothing) {
   EXPECT_EQ(allocations_of([&] { y = tn::group_norm(x, 6); }), 0);
 }
 
+TEST(a_fused_norm, of_rows_side_by_side_in_memory_allocates_nothing) {
+  for (const Eigen::Index size : {65, 8192}) {
+    tensor x(2, 3, size), skip(2, 3, size), sum(2, 3, size), y(2, 3, size);
+    x.setRandom();
+    skip.setRandom();
+    Eigen::Tensor<float, 1> weight(size), scales(6);
+    weight.setConstant(2);
+    Eigen::Tensor<signed char, 3, Eigen::RowMajor> q(2, 3, size);
+    EXPECT_EQ(allocations_of([&] { y = tn::rms_norm(tn::residual(x, skip, sum), weight); }), 0);
+    EXPECT_EQ(allocations_of([&] { y = tn::layer_scale(tn::silu(tn::rms_norm(x, weight)), weight); }), 0);
+    EXPECT_EQ(allocations_of([&] { tn::quantize(tn::rms_norm(x, weight), q, scales); }), 0);
+  }
+}
+
 TEST(a_norm, of_a_matrix_allocates_nothing) {
   Eigen::MatrixXf columns = Eigen::MatrixXf::Random(7, 65), y(7, 65);
   Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = columns, y_rows(7, 65);

@@ -95,13 +95,12 @@ constexpr void check_norm() {
 /// Aliasing  that of the norm, and y overlaps neither beta nor gamma.
 /// Edges     at ±inf the limits, NaN stays NaN. tanh, silu and gelu of ±0 are zeros.
 /// Error     silu, gelu and gelu_tanh at most 4 eps of |y|, tanh 1.6 eps of the result, beside that of the
-/// norm. Bits      those of the norm in accumulator_t, then of the functions, for every layout, number of
-/// threads,
+///           norm.
+/// Bits      those of the norm in accumulator_t, then of the functions: for every layout, number of threads,
 ///           AVX2 and AVX-512.
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
 /// Cost      that of the norm and arithmetic; no pass over memory. Rows of more than 8192 floats need memory
-/// for
-///           one of them and thread.
+///           for one of them and thread, rows that lie across memory for 64.
 /// Source    Hendrycks and Gimpel 2016, arXiv:1606.08415 (GELU and SiLU).
 ///
 /// silu, gelu, gelu_tanh, tanh and then take any other tensor or matrix too, in a pass over it.

@@ -55,7 +55,7 @@ class fused_reader {
   template <class P>
   kernel::pieces pieces(const P& p, std::size_t bytes, const kernel::rows_strides& y) const {
     if constexpr (has_sum)
-      return {p, bytes + sizeof(stored), {sum_.s_strides, x_strides_, sum_.skip_strides, y}};
+      return {p, bytes, {sum_.s_strides, x_strides_, sum_.skip_strides, y}};
     else
       return {p, bytes, {x_strides_, y}};
   }
@@ -87,6 +87,11 @@ class fused_reader {
     }
   }
 
+  /// What will be read next, if it lies behind this.
+  const stored* ahead(const kernel::pieces& all, const kernel::piece& at) const {
+    return all.memory(x_, x_strides_, at).data + (all.along() ? all.work_size() : 0);
+  }
+
  private:
   struct residual_arrays {
     const stored* skip;
@@ -112,7 +117,7 @@ void run_pieces(const Call& call, const Sum& sum, const typename Call::scalar* x
   using reader_type = fused_reader<Call, Sum>;
   auto p = call.template make_problem<result>(x);
   if (p.rows.rows() == 0) return;
-  p.past_cache = past_cache;
+  p.past_cache = past_cache && !Output::has_work;
   const reader_type reader(call, sum, x, past_cache);
   const auto all = reader.pieces(p, sizeof(result), output.strides);
   const double bytes = static_cast<double>(all.work_size()) * sizeof(typename Call::scalar);
@@ -126,7 +131,7 @@ void run_pieces(const Call& call, const Sum& sum, const typename Call::scalar* x
       const auto to = output.memory(all, at, results.data());
       const auto part = all.problem(p, at, from, to);
       kernel::normalize<typename Call::formula>(part, 0, kernel::norm_units(part));
-      output.finish(all, at, to);
+      output.finish(all, at, to, reader.ahead(all, at));
     }
     if (past_cache) kernel::stream_fence();
   });
@@ -143,7 +148,7 @@ struct plain_output {
   kernel::piece_memory<T> memory(const kernel::pieces& all, const kernel::piece& at, T*) const {
     return all.memory(y, strides, at);
   }
-  void finish(const kernel::pieces&, const kernel::piece&, const kernel::piece_memory<T>&) const {}
+  void finish(const kernel::pieces&, const kernel::piece&, const kernel::piece_memory<T>&, const T*) const {}
 };
 
 /// y = chain(norm).
@@ -159,9 +164,10 @@ struct chain_output {
   kernel::piece_memory<result> memory(const kernel::pieces& all, const kernel::piece&, result* work) const {
     return all.work(work);
   }
-  void finish(const kernel::pieces& all, const kernel::piece& at,
-              const kernel::piece_memory<result>& work) const {
-    kernel::dispatch<kernel::write_after>(all, at, chain, work, all.memory(y, strides, at), past_cache);
+  void finish(const kernel::pieces& all, const kernel::piece& at, const kernel::piece_memory<result>& work,
+              const T* ahead) const {
+    const kernel::write_mode mode{past_cache, reinterpret_cast<const char*>(ahead), sizeof(T)};
+    kernel::dispatch<kernel::write_after>(all, at, chain, work, all.memory(y, strides, at), mode);
   }
 };
 

@@ -20,7 +20,9 @@ struct int8_output {
   kernel::piece_memory<T> memory(const kernel::pieces& all, const kernel::piece&, T* work) const {
     return all.work(work);
   }
-  void finish(const kernel::pieces& all, const kernel::piece& at, const kernel::piece_memory<T>& work) const {
+  template <class X>
+  void finish(const kernel::pieces& all, const kernel::piece& at, const kernel::piece_memory<T>& work,
+              const X*) const {
     kernel::dispatch<kernel::quantize_after>(all, at, chain, work, all.memory(q, strides, at),
                                              scales + all.first_row(at));
   }
@@ -75,8 +77,7 @@ void quantize_plain(const X& x, const Call& call, Q& q, Scales& scales, const De
 ///     tn::quantize(tn::rms_norm(tn::residual(x, skip, s), w), q, scales, pool);
 ///
 /// Shapes    q that of x; scales: a tensor or vector with one number for each row, in the storage order of
-/// the
-///           rows.
+///           the rows.
 /// Types     q int8 (signed char), scales accumulator_t. y stays in accumulator_t and is not rounded before.
 /// Aliasing  q and scales overlap nothing else.
 /// Edges     -127 to 127, never -128. Where the scale is zero, infinite or NaN the row of q is zero and the

@@ -97,9 +97,12 @@ residual_sum<X> read_residual(const row_plan<X>& plan, const residual_t<X, Skip,
   return result;
 }
 
+/// A lies in memory as X does.
 template <class A, class X>
-concept same_kind = (plain_tensor<A> || plain_matrix<A>)&&any_tensor<A> == any_tensor<X>&& rank_of<A> ==
-                    rank_of<X>&& row_major<A> == row_major<X>&& std::is_same_v<scalar_of<A>, scalar_of<X>>;
+constexpr bool same_kind() {
+  return (plain_tensor<A> || plain_matrix<A>)&&any_tensor<A> == any_tensor<X> && rank_of<A> == rank_of<X> &&
+         row_major<A> == row_major<X> && std::is_same_v<scalar_of<A>, scalar_of<X>>;
+}
 
 }  // namespace detail
 
@@ -114,13 +117,12 @@ concept same_kind = (plain_tensor<A> || plain_matrix<A>)&&any_tensor<A> == any_t
 ///           until the expression is evaluated, which writes s.
 /// Bits      those of the sum, then of the norm.
 /// Throws    std::invalid_argument from the norm, before anything is written, naming both sizes.
-/// Cost      x and skip read once from memory, s and y written once: s is in the cache when the norm reads
-/// it.
+/// Cost      x and skip read once from memory, s and y written once. The norm finds s in the cache.
 template <detail::eigen_argument X, detail::eigen_argument Skip, detail::eigen_argument S>
 residual_t<X, Skip, S> residual(const X& x, const Skip& skip, S& s,
                                 accumulator_t<detail::scalar_of<X>> alpha = 1) {
   static_assert(
-      detail::same_kind<X, X> && detail::same_kind<Skip, X> && detail::same_kind<S, X>,
+      detail::same_kind<X, X>() && detail::same_kind<Skip, X>() && detail::same_kind<S, X>(),
       "x, skip and s of a residual are tensors or matrices in memory, of the same scalar type, rank and "
       "storage order: evaluate expressions first");
   return {x, skip, s, alpha};

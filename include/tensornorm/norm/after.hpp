@@ -107,23 +107,30 @@ struct run_values {
   }
 };
 
+/// What a piece of results goes to memory with.
+struct write_mode {
+  bool past_cache = false;
+  const char* ahead = nullptr;  // what is read next; as much of it comes closer as is written
+  index ahead_bytes = 0;        // for each number
+};
+
 /// Writes a piece of y: the chain of what a norm left in work memory, rounded once.
 struct write_after {
   template <class Isa, class Chain, class W, class T>
   static TENSORNORM_INLINE void run(const pieces& all, const piece& at, const Chain& chain,
                                     const piece_memory<W>& work, const piece_memory<T>& y,
-                                    const bool& past_cache) {
+                                    const write_mode& mode) {
     if (all.own_parameters())
-      write<Isa, true>(all, at, chain, work, y, past_cache);
+      write<Isa, true>(all, at, chain, work, y, mode);
     else
-      write<Isa, false>(all, at, chain, work, y, past_cache);
+      write<Isa, false>(all, at, chain, work, y, mode);
   }
 
  private:
   template <class Isa, bool Own, class Chain, class W, class T>
   static TENSORNORM_INLINE void write(const pieces& all, const piece& at, const Chain& chain,
                                       const piece_memory<W>& work, const piece_memory<T>& y,
-                                      bool past_cache) {
+                                      const write_mode& mode) {
     using values = run_values<Isa, Own, Chain, W>;
     using V = typename values::V;
     const index size = all.run_size(at);
@@ -133,23 +140,31 @@ struct write_after {
       const values from{chain, work.at(all.rows(), r.row, r.element), r.parameter};
       T* const to = y.at(all.rows(), r.row, r.element);
       index i = 0;
-      if (step == 1 && past_cache) {
+      if (step == 1) {
+        // Registers that straddle two lines of the cache cost twice.
         i = elements_to_aligned(to, V::size);
         i = i < size ? i : size;
-        if (i > 0) put(from.some(0, static_cast<int>(i)), to, 1, static_cast<int>(i));
-        for (; i + V::size <= size; i += V::size) stream(from.whole(i), to + i);
-      } else if (step == 1) {
-        for (; i + V::size <= size; i += V::size) store(from.whole(i), to + i);
+        if (i > 0) put(from.some(0, static_cast<int>(i)), to, 1, static_cast<int>(i), mode.past_cache);
+        if (mode.past_cache) {
+          read_ahead ahead{mode.ahead + n * size * mode.ahead_bytes};
+          for (; i + V::size <= size; i += V::size) {
+            ahead.bytes(static_cast<std::size_t>(V::size * mode.ahead_bytes));
+            stream(from.whole(i), to + i);
+          }
+        } else {
+          for (; i + V::size <= size; i += V::size) store(from.whole(i), to + i);
+        }
       }
       for (; i < size; i += V::size) {
         const int count = static_cast<int>(size - i < V::size ? size - i : V::size);
-        put(from.some(i, count), to + i * step, step, count);
+        put(from.some(i, count), to + i * step, step, count, mode.past_cache);
       }
     }
   }
 
   template <class V, class T>
-  static TENSORNORM_INLINE void put(const V& value, T* to, index step, int count) {
+  static TENSORNORM_INLINE void put(const V& value, T* to, index step, int count, bool past_cache) {
+    if (step == 1 && past_cache) return stream_first(value, to, count);
     if (step == 1) return store_first(value, to, count);
     T buffer[V::size];
     store(value, buffer);

@@ -49,7 +49,7 @@ class pieces {
         whole_(!p.parameters.per_block) {
     for (const rows_strides& s : arrays)
       whole_ = whole_ && (rows_.blocks == 1 || s.block == rows_.run * s.element);
-    constexpr index cached_bytes = 12 << 10;
+    constexpr index cached_bytes = 16 << 10;
     const index fit = cached_bytes / (rows_.size() * static_cast<index>(bytes));
     if (along_)
       count_ = fit < 1 ? 1 : fit;
@@ -81,7 +81,7 @@ class pieces {
             s.element};
   }
 
-  /// As many numbers as the largest piece has.
+  /// As many numbers as the largest piece has. Contiguous pieces are as far apart.
   index work_size() const { return count_ * rows_.size(); }
 
   /// A piece in memory of its own.

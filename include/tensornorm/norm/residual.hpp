@@ -33,7 +33,7 @@ struct add_residual {
       const T* const skip = p.skip.at(rows, r.row, r.element);
       T* const s = p.s.at(rows, r.row, r.element);
       if (p.kept.data)
-        past_cache<Isa>(x, skip, s, p.kept.at(rows, r.row, r.element), size, p.alpha);
+        past_cache<Isa>(x, skip, s, p.kept.at(rows, r.row, r.element), size, p.alpha, all.work_size());
       else if (x_step == 1 && skip_step == 1 && s_step == 1)
         dense<Isa>(x, skip, s, size, p.alpha);
       else
@@ -56,26 +56,33 @@ struct add_residual {
   template <class Isa, class T>
   static TENSORNORM_INLINE void dense(const T* x, const T* skip, T* s, index size, compute_t<T> alpha) {
     using V = native_vec<Isa, compute_t<T>>;
-    index i = 0;
+    const auto some = [&](index i, index count) TENSORNORM_INLINE_LAMBDA {
+      const int n = static_cast<int>(count);
+      store_first(first_of_sum<V>(x + i, skip + i, alpha, n), s + i, n);
+    };
+    index i = elements_to_aligned(s, V::size);
+    i = i < size ? i : size;
+    if (i > 0) some(0, i);
     for (; i + V::size <= size; i += V::size) store(sum<V>(x + i, skip + i, alpha), s + i);
-    const int rest = static_cast<int>(size - i);
-    if (rest > 0) store_first(first_of_sum<V>(x + i, skip + i, alpha, rest), s + i, rest);
+    if (i < size) some(i, size - i);
   }
 
   template <class Isa, class T>
   static TENSORNORM_INLINE void past_cache(const T* x, const T* skip, T* s, T* kept, index size,
-                                           compute_t<T> alpha) {
+                                           compute_t<T> alpha, index ahead) {
     using V = native_vec<Isa, compute_t<T>>;
     const auto some = [&](index i, index count) TENSORNORM_INLINE_LAMBDA {
       const int n = static_cast<int>(count);
       const V value = first_of_sum<V>(x + i, skip + i, alpha, n);
-      store_first(value, s + i, n);
+      stream_first(value, s + i, n);
       store_first(value, kept + i, n);
     };
     index i = elements_to_aligned(s, V::size);
     i = i < size ? i : size;
     if (i > 0) some(0, i);
     for (; i + V::size <= size; i += V::size) {
+      prefetch<cache_level::second>(x + i + ahead);
+      prefetch<cache_level::second>(skip + i + ahead);
       const V value = sum<V>(x + i, skip + i, alpha);
       stream(value, s + i);
       store(value, kept + i);

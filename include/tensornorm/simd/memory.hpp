@@ -171,6 +171,25 @@ TENSORNORM_INLINE void stream(const V& v, S* p) {
   store(v, p);
 }
 
+/// Stores the first `count` lanes past the cache, in pieces of 16 bytes as far as p is aligned to them: a
+/// line that is written through the cache as well has to be fetched first, and all stores behind it wait.
+template <class V, class S>
+TENSORNORM_INLINE void stream_first(const V& v, S* p, int count) {
+  using packet = vec<typename V::isa, float, 4>;
+  constexpr int size = 16 / static_cast<int>(sizeof(S));
+  S buffer[static_cast<std::size_t>(V::size)];
+  store(v, buffer);
+  for (int k = 0; k < count;) {
+    if (k + size <= count && reinterpret_cast<std::uintptr_t>(p + k) % 16 == 0) {
+      stream(packet::load(reinterpret_cast<const float*>(buffer + k)), reinterpret_cast<float*>(p + k));
+      k += size;
+    } else {
+      p[k] = buffer[k];
+      ++k;
+    }
+  }
+}
+
 /// Orders the stores of stream() before whatever other threads do next.
 inline void stream_fence() {
 #if TENSORNORM_X86_LEVELS
