@@ -70,7 +70,7 @@ struct variables {
   /// o and lse of forward(), which reads these variables, and the gradients at them, against its differences.
   template <class Forward>
   void expect(attention_path path, const attention_result<double>& at, const Forward& forward) {
-    const auto gradient = differentiated(path, {in, dout, at.o, at.lse}, m);
+    const auto gradient = differentiated(path, attention_backward_inputs<double>{in, dout, at.o, at.lse}, m);
     expect_close("dq", gradient.q, differences(in.q, dout, forward));
     expect_close("dk", gradient.k, differences(in.k, dout, forward));
     expect_close("dv", gradient.v, differences(in.v, dout, forward));
