@@ -226,26 +226,26 @@ void expect_matrices(const Function& function, attention_path path) {
     EXPECT_TRUE(same_bits(elements_of_matrix(result.k), expected.k)) << s;
     EXPECT_TRUE(same_bits(elements_of_matrix(result.v), expected.v)) << s;
 
-    // Blocks of one wide matrix, as q, k and v often are, and their gradients in blocks of another.
+    // Blocks of one wide matrix, as q, k and v often are, and their gradients in blocks of others.
     const std::ptrdiff_t rows = std::max(s.queries, s.keys) + 2, k_from = s.dim + 2, v_from = 2 * s.dim + 2;
     Matrix wide = Matrix::Constant(rows, 2 * s.dim + s.size_of_v() + 3, quiet_nan<float>());
     wide.block(1, 1, s.queries, s.dim) = q;
     wide.block(0, k_from, s.keys, s.dim) = k;
     wide.block(2, v_from, s.keys, s.size_of_v()) = v;
-    Matrix target = Matrix::Constant(wide.rows(), wide.cols(), -1);
+    Matrix to_q = Matrix::Constant(wide.rows(), wide.cols(), -1), to_k = to_q, to_v = to_q;
+    auto q_block = to_q.block(1, 1, s.queries, s.dim);
+    auto k_block = to_k.block(0, k_from, s.keys, s.dim);
+    auto v_block = to_v.block(2, v_from, s.keys, s.size_of_v());
     function(dout, wide.block(1, 1, s.queries, s.dim), wide.block(0, k_from, s.keys, s.dim),
              wide.block(2, v_from, s.keys, s.size_of_v()), o, lse, tn::causal(align::bottom_right),
-             tn::grad_q(target.block(1, 1, s.queries, s.dim)),
-             tn::grad_k(target.block(0, k_from, s.keys, s.dim)),
-             tn::grad_v(target.block(2, v_from, s.keys, s.size_of_v())));
-    EXPECT_TRUE(same_bits(elements_of_matrix(target.block(1, 1, s.queries, s.dim)), expected.q)) << s;
-    EXPECT_TRUE(same_bits(elements_of_matrix(target.block(0, k_from, s.keys, s.dim)), expected.k)) << s;
-    EXPECT_TRUE(same_bits(elements_of_matrix(target.block(2, v_from, s.keys, s.size_of_v())), expected.v))
-        << s;
-    target.block(1, 1, s.queries, s.dim).setConstant(-1);
-    target.block(0, k_from, s.keys, s.dim).setConstant(-1);
-    target.block(2, v_from, s.keys, s.size_of_v()).setConstant(-1);
-    EXPECT_TRUE((target.array() == -1).all()) << s;
+             tn::grad_q(q_block), tn::grad_k(to_k.block(0, k_from, s.keys, s.dim)), tn::grad_v(v_block));
+    EXPECT_TRUE(same_bits(elements_of_matrix(q_block), expected.q)) << s;
+    EXPECT_TRUE(same_bits(elements_of_matrix(k_block), expected.k)) << s;
+    EXPECT_TRUE(same_bits(elements_of_matrix(v_block), expected.v)) << s;
+    q_block.setConstant(-1);
+    k_block.setConstant(-1);
+    v_block.setConstant(-1);
+    for (const Matrix* target : {&to_q, &to_k, &to_v}) EXPECT_TRUE((target->array() == -1).all()) << s;
   }
 }
 
