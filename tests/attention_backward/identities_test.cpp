@@ -93,7 +93,7 @@ TEST_P(identities_of_attention, the_gradients_of_a_sink_and_of_the_scores_of_its
     list m;
     m.softcap = 3;
     m.bias = make_spread<float>({1, shape.heads, 1, 1}, [](const score_index&) { return 0.25f; });
-    m.alibi = {std::vector<float>(heads, 0.125f), tn::align::top_left};
+    m.alibi = {std::vector<float>(heads, 0.125f), tn::align::bottom_right};
     m.causal = tn::align::bottom_right;
     m.window = window_sizes{90, 4};
     m.mask = make_spread<bool>({1, 1, 1, shape.keys}, [](const score_index& at) { return at.key % 4 != 2; });

@@ -58,16 +58,16 @@ real tempered_score(real score, const score_index& at) {
 }
 
 /// The slope is that at the score it was given, and not at what it made of it.
-struct squared {
+struct bent {
   static constexpr tn::attention_stage stage = tn::attention_stage::score;
 
   template <class T>
   T operator()(T score, tn::score_place) const {
-    return score * score / T(4);
+    return score + score * score / T(16);
   }
   template <class T>
   T derivative(T score, tn::score_place) const {
-    return score / T(2);
+    return T(1) + score / T(8);
   }
 };
 
@@ -147,16 +147,16 @@ TEST_P(backward_own_modifiers, may_change_scores) {
 }
 
 TEST_P(backward_own_modifiers, have_their_derivative_taken_at_the_score_they_were_given) {
-  policy.own.push_back([](real s, const score_index&) { return s * s / 4; });
-  policy.own_slope.push_back([](real s, const score_index&) { return s / 2; });
-  expect_both(squared());
+  policy.own.push_back([](real s, const score_index&) { return s + s * s / 16; });
+  policy.own_slope.push_back([](real s, const score_index&) { return 1 + s / 8; });
+  expect_both(bent());
 }
 
 TEST_P(backward_own_modifiers, are_between_the_bias_and_the_masks_and_after_softcap) {
   policy.softcap = 2;
   policy.bias.push_back([&](const score_index& at) { return widen(bias(at.query, at.key)); });
-  policy.own.push_back([](real s, const score_index&) { return s * s / 4; });
-  policy.own_slope.push_back([](real s, const score_index&) { return s / 2; });
+  policy.own.push_back([](real s, const score_index&) { return s + s * s / 16; });
+  policy.own_slope.push_back([](real s, const score_index&) { return 1 + s / 8; });
   policy.keep.push_back([](const score_index& at) { return at.key <= at.query; });
   policy.keep.push_back([](const score_index& at) { return dilated{3}.keeps(at.head, at.query, at.key); });
   const auto f = forward();
@@ -164,7 +164,7 @@ TEST_P(backward_own_modifiers, are_between_the_bias_and_the_masks_and_after_soft
   const auto expect_near_with_bias = [&](const auto& backward) {
     tensor dq(2, 2, queries, 8), dk(2, 2, 97, 8), dv(2, 2, 97, 5);
     row_major_tensor<float, 2> dbias(queries, 97);
-    backward(dilated{3}, tn::causal(align::top_left), squared(), tn::score_bias(bias), tn::softcap(2),
+    backward(dilated{3}, tn::causal(align::top_left), bent(), tn::score_bias(bias), tn::softcap(2),
              tn::grad_q(dq), tn::grad_k(dk), tn::grad_v(dv), tn::grad_score_bias(dbias));
     const attention_gradients<float> result{
         elements_of(dq), elements_of(dk), elements_of(dv), elements_of(dbias), {}};
