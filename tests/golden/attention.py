@@ -57,7 +57,9 @@ def attention(q, k, v, align="bottom_right", keep_mask=None, score_bias=None, sl
     logits = scores.masked_fill(~visible, -math.inf)
     if sinks is not None:
         logits = torch.cat([logits, sinks.view(-1, 1, 1).expand(batch, heads, queries, 1)], dim=-1)
-    weights = torch.where(visible, torch.softmax(logits, dim=-1)[..., :keys], 0.0)
+    # A row of -inf alone has no softmax, and autograd would carry its NaN on.
+    without_empty = logits.masked_fill(torch.isneginf(logits).all(-1, keepdim=True), 0.0)
+    weights = torch.where(visible, torch.softmax(without_empty, dim=-1)[..., :keys], 0.0)
     peak = scaled.abs().masked_fill(~visible, 0).amax(-1)
     return weights @ v, torch.logsumexp(logits, dim=-1), torch.floor(16 * peak) / 16
 

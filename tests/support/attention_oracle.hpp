@@ -52,12 +52,13 @@ struct score_index {
 
 /// What happens to the scores, in the order of the fields. Whatever is empty does not happen.
 struct attention_policy {
-  real softcap = 0;                                                // s = cap tanh(s / cap)
-  std::vector<std::function<real(const score_index&)>> bias;       // each is added
-  std::vector<std::function<real(real, const score_index&)>> own;  // each changes the score
-  std::vector<std::function<bool(const score_index&)>> keep;       // a key is seen if all hold
-  std::vector<std::ptrdiff_t> key_lengths;                         // of each batch element
-  std::vector<real> sinks;                                         // of each query head
+  real softcap = 0;                                                      // s = cap tanh(s / cap)
+  std::vector<std::function<real(const score_index&)>> bias;             // each is added
+  std::vector<std::function<real(real, const score_index&)>> own;        // each changes the score
+  std::vector<std::function<real(real, const score_index&)>> own_slope;  // their derivatives, for gradients
+  std::vector<std::function<bool(const score_index&)>> keep;             // a key is seen if all hold
+  std::vector<std::ptrdiff_t> key_lengths;                               // of each batch element
+  std::vector<real> sinks;                                               // of each query head
 };
 
 /// An attention in logical order, with what its error bound depends on.
@@ -93,7 +94,9 @@ class attention_oracle {
     return std::move(result_);
   }
 
- private:
+ protected:
+  static constexpr real infinity = std::numeric_limits<real>::infinity();
+
   const real* row_of(const std::vector<real>& keys, const score_index& at, std::ptrdiff_t size) const {
     const std::ptrdiff_t group = shape_.heads / shape_.heads_of_keys();
     const std::ptrdiff_t head = at.batch * shape_.heads_of_keys() + at.head / group;
@@ -117,6 +120,32 @@ class attention_oracle {
     return sum;
   }
 
+  /// scale q k, and the same of |q| and |k|.
+  struct product {
+    real value = 0;
+    real terms = 0;
+  };
+
+  product scaled(const score_index& at) const {
+    const real* q = q_.data() + query_row(at) * shape_.dim;
+    const real* k = row_of(k_, at, shape_.dim);
+    product s;
+    for (std::ptrdiff_t d = 0; d < shape_.dim; ++d) {
+      s.value += q[d] * k[d];
+      s.terms += std::abs(q[d] * k[d]);
+    }
+    const real root = std::sqrt(static_cast<real>(shape_.dim));
+    return {s.value / root, s.terms / root};
+  }
+
+  /// What becomes of a scaled score.
+  real modified(real s, real added, const score_index& at) const {
+    if (policy_.softcap > 0) s = policy_.softcap * std::tanh(s / policy_.softcap);
+    s += added;
+    for (const auto& own : policy_.own) s = own(s, at);
+    return s;
+  }
+
   /// The largest magnitudes among the scores of a query, and among scores of its |q| and |k|.
   struct peaks {
     real score = 0;
@@ -127,26 +156,21 @@ class attention_oracle {
   real score(const score_index& at, peaks& peak) const {
     const real added = bias(at);
     if (added == -infinity) return added;
-    const real* q = q_.data() + query_row(at) * shape_.dim;
-    const real* k = row_of(k_, at, shape_.dim);
-    real s = 0;
-    real terms = 0;
-    for (std::ptrdiff_t d = 0; d < shape_.dim; ++d) {
-      s += q[d] * k[d];
-      terms += std::abs(q[d] * k[d]);
-    }
-    const real root = std::sqrt(static_cast<real>(shape_.dim));
-    s /= root;
-    const real scaled = std::abs(s);
-    if (policy_.softcap > 0) s = policy_.softcap * std::tanh(s / policy_.softcap);
-    s += added;
-    for (const auto& own : policy_.own) s = own(s, at);
+    const product raw = scaled(at);
+    const real s = modified(raw.value, added, at);
     if (s == -infinity) return s;
-    peak.score = std::max({peak.score, scaled, std::abs(s)});
-    peak.terms = std::max({peak.terms, terms / root, std::abs(s)});
+    peak.score = std::max({peak.score, std::abs(raw.value), std::abs(s)});
+    peak.terms = std::max({peak.terms, raw.terms, std::abs(s)});
     return s;
   }
 
+  const attention_shape& shape_;
+  const std::vector<real>& q_;
+  const std::vector<real>& k_;
+  const std::vector<real>& v_;
+  const attention_policy& policy_;
+
+ private:
   void attend(score_index at) {
     std::vector<scored_key> seen;
     peaks peak;
@@ -202,13 +226,6 @@ class attention_oracle {
     result_.lse.push_back(highest + std::log(denominator));
   }
 
-  static constexpr real infinity = std::numeric_limits<real>::infinity();
-
-  const attention_shape& shape_;
-  const std::vector<real>& q_;
-  const std::vector<real>& k_;
-  const std::vector<real>& v_;
-  const attention_policy& policy_;
   attention_reference result_;
 };
 
