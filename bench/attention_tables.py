@@ -29,6 +29,19 @@ def main_tables(data):
             print_table(title, *without_empty_columns(header, rows))
 
 
+def backward_table(data):
+    rows = []
+    for key in data.keys("attention"):
+        start = f"{key}/float/heads_first/"
+        peak = f"{start}peak/multiply_adds"
+        cells = [speed_cell(data, f"{start}{seen}/{contender}", peak, "flops")
+                 for seen in ("dense", "causal") for contender in ("backward", "unfused_backward")]
+        if any(cell != "-" for cell in cells):
+            rows.append([data.titles[key], *cells])
+    print_table("gradients of attention, float, one thread: GFLOP/s of five products (in brackets: of the "
+                "multiply-add peak)", ["shape", "fused", "unfused", "causal fused", "causal unfused"], rows)
+
+
 def decode_table(data):
     """A single query reads every key and value once, and computes next to nothing with it."""
     rows = []
@@ -97,6 +110,7 @@ def print_all(data):
     if not any(data.keys(kind) for kind in ("attention", "grid", "decode", "block")):
         return
     main_tables(data)
+    backward_table(data)
     variant_table(data)
     decode_table(data)
     block_table(data)

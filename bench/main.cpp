@@ -79,7 +79,11 @@ int main(int argc, char** argv) try {
   bench::add_attention<bench::unfused, scalar>(wanted);
   bench::add_attention<bench::eigen, scalar>(wanted);
   bench::add_attention_references<scalar>(wanted);
-  if constexpr (std::is_same_v<scalar, float>) bench::add_attention2d(wanted);
+  if constexpr (std::is_same_v<scalar, float>) {
+    bench::add_attention_backward<bench::attention_backward, scalar>(wanted);
+    bench::add_attention_backward<bench::attention_unfused_backward, scalar>(wanted);
+    bench::add_attention2d(wanted);
+  }
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   if (matched > 0) return 0;

@@ -82,6 +82,11 @@ ATTENTION = [
         ]
     ),
     *(
+        (f"attention backward, {what}: of the multiply-add peak", f"{shape}/float/heads_first/dense/backward",
+         f"{shape}/float/heads_first/peak/multiply_adds", 0.65)
+        for what, shape in [("1024 tokens, 12 heads of 64", "attention_1x12x1024x64")]
+    ),
+    *(
         (f"attention, two threads, {what}: of one", f"{shape}/float/heads_first/{seen}/fused/2_threads",
          f"{shape}/float/heads_first/{seen}/fused", 1.85)
         for what, shape, seen in [

@@ -20,6 +20,12 @@ struct eigen;
 template <class Contender, class Scalar>
 void add_attention(sweep wanted);
 
+/// The same for its gradients.
+struct attention_backward;
+struct attention_unfused_backward;
+template <class Contender, class Scalar>
+void add_attention_backward(sweep wanted);
+
 /// The block over images, in float.
 void add_attention2d(sweep wanted);
 
