@@ -16,7 +16,7 @@ class attention_backward_gives_the_same_bits : public testing::Test {
  protected:
   using accumulator = tn::accumulator_t<T>;
 
-  static constexpr attention_shape shapes[] = {
+  static constexpr attention_shape shapes[5] = {
       {.batch = 2, .heads = 4, .queries = 5, .keys = 70, .dim = 16, .key_heads = 2, .dim_v = 9},
       {.batch = 1, .heads = 4, .queries = 1, .keys = 1030, .dim = 8, .key_heads = 1},
       {.batch = 3, .heads = 4, .queries = 67, .keys = 130, .dim = 33},

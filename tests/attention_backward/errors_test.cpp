@@ -104,7 +104,8 @@ TEST_F(attention_backward_errors, a_dout_or_o_of_another_shape_than_o) {
                                     {zeros(2, 2, 5, 3), "2x2x5x3"}}) {
     expect({": dout has", size, "2x4x5x3"}, with(wrong, q, k, v, o, lse));
     expect({": o has", size, "2x4x5x3"}, with(dout, q, k, v, wrong, lse));
-    expect({": dout has", size, "2x4x5x3"}, [&](const auto& backward) { backward(wrong, q, k, v, o, lse); });
+    expect({": dout has", size, "2x4x5x3"},
+           [&, dout_given = &wrong](const auto& backward) { backward(*dout_given, q, k, v, o, lse); });
   }
 }
 

@@ -98,7 +98,7 @@ class backward_isolation : public testing::Test {
   using accumulator = tn::accumulator_t<T>;
   using list = modifier_list<accumulator>;
 
-  static constexpr attention_shape shapes[] = {
+  static constexpr attention_shape shapes[4] = {
       {.batch = 2, .queries = 1, .keys = 3, .dim = 4, .dim_v = 3},
       {.batch = 2, .queries = 9, .keys = 130, .dim = 16},
       {.batch = 2, .queries = 70, .keys = 70, .dim = 17, .dim_v = 33},

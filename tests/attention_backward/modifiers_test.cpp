@@ -66,9 +66,9 @@ TEST_F(backward_modifiers, window_hides_all_but_the_neighbours) {
                                       {tn::unlimited, 0},
                                       {2, tn::unlimited},
                                       {tn::unlimited, tn::unlimited}})
-      expect_the_formula([&](const attention_shape&) {
+      expect_the_formula([window = window_sizes{left, right, a}](const attention_shape&) {
         list m;
-        m.window = {left, right, a};
+        m.window = window;
         return m;
       });
 }

@@ -100,44 +100,77 @@ inline const golden_tensor attention_gradient_data_6 =
      -0x1.47eb49c4dba69p-3, 0x1.73913642e5f6cp-1, -0x1.bae9f02e7c85fp-2, 0x1.8a132a7b69c81p-2,
      -0x1.617171cbb0e29p-5}};
 inline const golden_tensor attention_gradient_data_7 =
-    {{2, 1, 5, 3}, {0x1.31056ep+0, 0x1.0b9e4cp+1, -0x1.ceb506p-3, -0x1.251f2p-5, 0x1.aff4eap-2,
-     -0x1.a58d48p+0, -0x1.8c2b4ap+0, -0x1.9b1138p+0, -0x1.0c6eep+1, 0x1.f96a3cp-5, 0x1.2a8a7cp+0,
-     0x1.5cd586p-1, -0x1.71c24ep+1, 0x1.28b87p+0, 0x1.372186p+0, -0x1.1afdbep-1, -0x1.695066p+0,
-     0x1.0aea92p-1, -0x1.f1775ap-2, -0x1.cb5d64p-1, -0x1.e129cap+0, -0x1.02152p+1, -0x1.e591d4p+1,
-     0x1.77b6ccp+1, 0x1.d3ce4ap-5, 0x1.27418p-3, -0x1.5cf4b2p-1, 0x1.549056p-1, -0x1.de7678p+0,
-     0x1.0d2634p-1}};
+    {{2, 4, 3, 3}, {0x1.ab9768p-2, -0x1.67bbe6p+1, 0x1.187418p+1, -0x1.9826eep-1, -0x1.ae73c6p-2,
+     -0x1.a91508p-1, 0x1.860e2cp-1, 0x1.9dac82p-1, -0x1.c62be2p-1, 0x1.5bcaacp+0, -0x1.d4a844p-2,
+     -0x1.08db0ap+1, -0x1.ec14b2p+0, 0x1.090fa4p-2, 0x1.11bd06p-1, 0x1.a368cep-4, -0x1.850126p+0,
+     0x1.1cb26p-1, -0x1.c23a8ep+0, 0x1.024a1ap+0, 0x1.7b0232p+0, -0x1.fdef38p+0, -0x1.c64cp+0,
+     -0x1.b5230ep+0, -0x1.ac9576p+1, -0x1.e3eb28p-3, -0x1.707806p+1, -0x1.2572c4p+0, 0x1.79113p-3,
+     -0x1.fce272p+0, -0x1.f933f4p+0, -0x1.5d377p+1, -0x1.93417ep-1, -0x1.366208p-5, -0x1.046ac8p+0,
+     0x1.2a620ap+1, 0x1.750adcp+0, -0x1.4fc4e6p+0, 0x1.a2f218p-1, -0x1.5d6098p-5, 0x1.7ca38p-2,
+     -0x1.668776p-2, 0x1.59e7aep-1, 0x1.029p+0, 0x1.d80fd6p+0, 0x1.58fc28p-2, 0x1.ae238p-1, 0x1.60a5ap-1,
+     -0x1.337f66p+0, 0x1.c68f8cp+0, -0x1.4e7af2p-1, 0x1.4e8a4cp+0, -0x1.fd7e48p+0, -0x1.54f2cap+0,
+     0x1.f4618ap+0, 0x1.2a18b4p+1, -0x1.73400ep-8, -0x1.3267e8p+1, -0x1.d6baaep+0, -0x1.669fd6p+1,
+     0x1.9b73a8p-1, 0x1.f1e74ap-1, 0x1.39cceep+0, 0x1.2e0f4p+1, 0x1.29101ep+0, -0x1.04daf2p+0,
+     0x1.001138p+0, 0x1.7a8d52p+0, -0x1.7e123ep-1, 0x1.cba55cp+0, -0x1.ac006ep+0, 0x1.e3c61p-1}};
 inline const golden_tensor attention_gradient_data_8 =
-    {{2, 1, 5, 2}, {0x1.9c276ap+0, -0x1.9ad606p-2, 0x1.f88d0ep-7, 0x1.4086f4p-2, 0x1.f0a254p-1,
-     0x1.8a0abap-1, -0x1.3e4e3ap-3, 0x1.39436ep+0, -0x1.98cb8ep-1, 0x1.a267eep-1, 0x1.53ea16p-1,
-     0x1.4aecc4p+0, -0x1.569e76p+0, -0x1.859ec8p-5, -0x1.dcd16ep-2, 0x1.239f3ep-1, 0x1.bdebfp-2,
-     -0x1.4a4d42p-3, -0x1.fe1466p+0, 0x1.087df2p-3}};
+    {{2, 4, 3, 2}, {-0x1.75f73ap-12, 0x1.fa4e9p-1, -0x1.9e65b4p-2, 0x1.4e85dap+0, -0x1.3e478p-2,
+     0x1.b5a206p-1, -0x1.3c2f18p+0, 0x1.93f7cap+0, 0x1.7fd8b4p+0, 0x1.09b9cp+0, -0x1.030288p+0,
+     -0x1.80d1cap-3, -0x1.de2d7cp-2, 0x1.743376p-2, -0x1.14a062p+0, 0x1.a8a572p+0, 0x1.301dccp+0,
+     -0x1.97d2bcp-1, 0x1.528caep+1, -0x1.e1b636p+0, 0x1.154246p-2, -0x1.8ca3bep-1, -0x1.5e60aep-2,
+     -0x1.702fa4p-3, 0x1.0977f8p+1, -0x1.5c508ep-4, -0x1.982cd6p-2, -0x1.f05672p-3, -0x1.7f66cap+0,
+     -0x1.6ca2eep-2, -0x1.e31c56p-1, -0x1.0c2208p+0, 0x1.ff865cp+0, 0x1.a851f4p+0, 0x1.44d4f4p-1,
+     -0x1.2d4cdp-4, 0x1.47a044p+0, -0x1.4428fcp-1, -0x1.a4a17ep+0, 0x1.675596p-2, 0x1.115abep+1,
+     -0x1.77512cp-2, 0x1.450aa8p-2, -0x1.308368p+0, 0x1.0dfffap-2, -0x1.8ba04cp-5, -0x1.be826p+0,
+     -0x1.c5b31ap+0}};
 inline const golden_tensor attention_gradient_data_9 =
-    {{2, 2, 3, 3}, {0x1.b27e2dfbe129dp-6, 0x1.94a3f6d41c066p-5, 0x1.906a3dde78a89p-4,
-     -0x1.40f541e043674p-3, 0x1.5a1f3fc8378edp-5, 0x1.581589742f724p-3, -0x1.3f07a64059acap-2,
-     -0x1.2a3d0e095dc07p-2, -0x1.f71088837185ep-6, -0x1.218c721d00396p-2, -0x1.6d7096b1b27a8p-2,
-     -0x1.bd0e09211ba7cp-3, 0x1.f5e1006c135a5p-4, -0x1.aa107bfb42886p-4, -0x1.4b4722f0adb9ep-3,
-     0x1.f3bd80a70ba86p-3, -0x1.d42b9333e622ep-1, -0x1.1993b4c9d3e7ap+0, -0x1.0d15ed8a0a1f4p-4,
-     -0x1.66ccc62c51f9ap-3, 0x1.1183365a5acd9p-3, -0x1.d5216f2943793p-4, 0x1.b1eecde934708p-6,
-     0x1.6e8a4cad30a76p-1, 0x1.2d6b795e537f6p-4, 0x1.149bc06ac2f8bp-3, -0x1.f9f7555133a98p-3,
-     0x1.2605c67d32f46p-5, 0x1.d862085981dd2p-2, -0x1.21d58f920b978p-7, -0x1.e5a76d4e398a8p-2,
-     0x1.1e84a25724718p-4, 0x1.2ab795caad52ep-3, 0x1.a545607382a49p-10, -0x1.0ef37e3a4a1bcp-9,
-     -0x1.68b233b05d47fp-8}};
+    {{2, 4, 3, 3}, {-0x1.3792be0e50a51p-5, -0x1.8281621169642p-4, -0x1.a32c6e229f054p-4,
+     0x1.499ad46afb0f6p-2, -0x1.e73ecee454fdcp-3, -0x1.600afb4bd3a88p-6, -0x1.31a14b5412d5ep-5,
+     -0x1.6f44ab9daf8d1p-3, -0x1.7daa8b9649aaep-4, 0x1.085fa7f4204cp-3, 0x1.05c9765652ad1p-4,
+     -0x1.a2ea0abb2efb2p-4, 0x1.7bc07bd52fadp-3, -0x1.3ac7db9f087dcp-2, -0x1.ad0478c9e2224p-4,
+     0x1.2d9d9876639bep-3, 0x1.6e089116ff139p-2, 0x1.33032fcb2a843p-2, -0x1.d6e1434edeec4p-6,
+     0x1.0d0ae87524578p-5, 0x1.5703ae630300dp-6, 0x1.71ac9e7e5ba1dp-1, -0x1.28cd78bcdeb04p-1,
+     0x1.0edc643b4001ap-6, 0x1.a0e56d57de16ep-6, -0x1.0cf20d1ac1a1ap-3, 0x1.6c04fa68b5p-12,
+     0x1.1c48d2f02eae3p-2, -0x1.92a1f7368b488p-4, 0x1.1b21fb5cfcc6p-4, -0x1.0130b34e936ap-1,
+     0x1.69ff5189729d7p-2, -0x1.17b08624408e2p-4, 0x1.8d32aeab8628ep-8, -0x1.9113f2c3ecb0cp-8,
+     0x1.1cb790a874bep-5, -0x1.23faa47d2a88p-2, -0x1.4968f09d6358ep-4, -0x1.71fbd4b076d2p-5,
+     0x1.961eb2d79c6ap-7, 0x1.4dbd5e66d0a58p-4, 0x1.5540f1ccf99bp-8, 0x1.596afbb66e668p-4,
+     0x1.a438896b961cdp-4, -0x1.46cfdc14d4f44p-3, -0x1.97cfbdc649fb4p-6, 0x1.9db17d5c3df55p-3,
+     -0x1.970ca34a0fa42p-4, -0x1.5872a6c2e562cp-4, -0x1.391a62833fc6ap-1, 0x1.65a4539e7254p-5,
+     -0x1.e8ef134a2c5d7p-5, -0x1.015402921b623p-5, -0x1.2e4b29f8fbc18p-5, -0x1.1a3c24c6a82dp-3,
+     0x1.bb6953c79ec96p-3, -0x1.698396a06187ap-1, -0x1.c72ec4273f8p-4, 0x1.4cbf2c4450c78p-4,
+     0x1.abb66f662a421p-3, -0x1.5761facaad212p-1, -0x1.a051d26c0b14ap-3, 0x1.2f01cc46652e1p-3,
+     -0x1.e95c5e814a318p-4, 0x1.cb511cb15be43p-3, -0x1.4de3b29149d63p-1, -0x1.875e35528347ep-7,
+     0x1.60c4c0249e05ep-6, -0x1.73e75bfde45f4p-4, 0x1.f7fb3239e9c5fp-2, 0x1.6a73cb5879c7ep-3,
+     -0x1.003c1a5859461p-2}};
 inline const golden_tensor attention_gradient_data_10 =
-    {{2, 1, 5, 3}, {-0x1.a4748c097d9ddp-2, -0x1.1dae3682e645p-3, 0x1.43ef78cde17a4p-1,
-     0x1.f16b9b1d4ebd7p-3, 0x1.301a234502c01p-3, -0x1.9d51ae4c898f8p-2, 0x1.36eb9b8f092a7p-6,
-     -0x1.fc5e150e0a045p-2, 0x1.19b2b68be872ep-3, 0x1.6a3e27b203bf6p-4, 0x1.d9e065711e8e8p-4,
-     -0x1.f8be9c546056cp-4, 0x1.ee03d6ab25e4cp-5, 0x1.7cb00550b423p-2, -0x1.f26def002b116p-3,
-     -0x1.17ae62cfed79p-5, 0x1.f59d8f97dbecfp-2, 0x1.5970c0fe79a1bp-2, 0x1.a782b60c20673p-2,
-     -0x1.61ef961ca60eep-1, -0x1.033424345d36p-3, -0x1.f68e31aa5a10dp-5, 0x1.2e0c9727eb6dfp-3,
-     0x1.b179afb6146ffp-3, -0x1.4bf33690f565cp-3, 0x1.356fb5a335e2fp-1, 0x1.bd3f036628e52p-4,
-     -0x1.3f831068b985cp-3, -0x1.19d20d1c78a62p-1, -0x1.0ff1a3cc6fbc1p-1}};
+    {{2, 2, 5, 3}, {-0x1.3f4ea8a0adf88p-2, 0x1.5e263a6e69d4cp-5, 0x1.80c13534f972ep-2,
+     0x1.a9ed219812b2ap-2, -0x1.8492a8f2cdeb4p-3, -0x1.74eaae578e58bp-1, -0x1.ea8e4ba781f2ap-2,
+     0x1.c4799e0bdb056p-3, 0x1.3508f3b487548p-2, 0x1.6abdf47828f1ap-4, -0x1.356075ed155cdp-4,
+     -0x1.6dbe7963034cfp-4, 0x1.2540559212fc4p-2, 0x1.9fdba0f18f58p-10, 0x1.1ef5a43cb979dp-3,
+     -0x1.2a3bc5cd7488p-3, -0x1.b46702c9087cp-4, -0x1.99955a0581e36p-3, 0x1.e3b0328208478p-7,
+     0x1.b8b0436ee5ffap-5, 0x1.3383b934571d3p-4, 0x1.6d0188e9fadcp-2, -0x1.27d1510dbdebep-6,
+     0x1.379f787234f9ep-1, 0x1.bb07a67b6e3ap-5, -0x1.31db9ff87c9fp-5, 0x1.9f01c13ad718cp-3,
+     -0x1.1e621c66bea16p-2, 0x1.baf1055143471p-4, -0x1.5f6b0966152adp-1, -0x1.61f0fe5e43df8p-6,
+     -0x1.4a4bcaecc22bp-5, -0x1.4dd6eaedf5a42p-3, -0x1.7c9064770a23p-2, 0x1.a968324156627p-2,
+     -0x1.5ce1ea76f6588p-4, -0x1.5b33ae57dd0e6p-5, 0x1.2fd3e8710678ap-4, -0x1.a599e58a7c294p-5,
+     -0x1.dcca6d64367f8p-3, -0x1.42dd2f81947cp-6, -0x1.89ad9a9efa25fp-2, 0x1.563d906d02a14p-1,
+     -0x1.b7e5e007e6739p-2, 0x1.5e4263b28109ap-1, 0x1.d4ba651eda58p-6, 0x1.179ea4a8439bfp+0,
+     0x1.cb97a1c184a66p-2, -0x1.0ca709c54b1d4p-1, -0x1.1bfa91768604ep+0, -0x1.5a6d3c9cc4248p-5,
+     0x1.d524160930addp+0, 0x1.86103f7ad1dcap+0, 0x1.f9d3c35cbc8cap-3, -0x1.d7775eb01cb18p-2,
+     -0x1.7f0e16adc6de8p-2, -0x1.9458089f1ee6bp-2, -0x1.c08b461dfeb86p-1, -0x1.21f0cd011dbcp+0,
+     -0x1.08dbd33d2b812p-2}};
 inline const golden_tensor attention_gradient_data_11 =
-    {{2, 1, 5, 2}, {-0x1.b2b798c854554p-3, 0x1.5f99d9c306c41p-1, -0x1.88156621b1bccp-2,
-     0x1.226f138b5a75ep+0, 0x1.5ee2d411864aap-1, 0x1.bcd2ef8455688p+0, 0x1.1769b7c72fbbfp-2,
-     0x1.8a3f1f62d5096p-2, 0x1.0b15b53347e5bp+0, 0x1.96cc8db0bbe92p-3, 0x1.5d7db8034ea26p-1,
-     0x1.bab826eb4cec6p-3, 0x1.75b70921041b6p-1, -0x1.0f3d73a1fc00cp-4, -0x1.45a1be02132fp-3,
-     -0x1.f321ebe90a0c2p-1, 0x1.6a1dc8fac6a42p+0, 0x1.6ca6c229c8718p-5, 0x1.16c53486a4c5bp-1,
-     0x1.028270ffb394p-2}};
+    {{2, 2, 5, 2}, {-0x1.61e7eee0d479cp-2, 0x1.56a1a9e340609p-1, -0x1.7cb34045c99a3p-1,
+     0x1.1b8ecbee525cdp+0, -0x1.278ba4c0a42b4p+0, 0x1.d913ae4a7e23p+0, -0x1.105252576b6e6p-3,
+     0x1.0f155eb84a7b2p-1, 0x1.d39be4e617092p-1, 0x1.6c9777396a12ap+0, 0x1.87b5782ec40ap-5,
+     -0x1.d0bef8605d19p-5, -0x1.327739f9015eep-2, -0x1.8cf6672c291ep-3, 0x1.60b0d6dc23aaep+0,
+     -0x1.cea40fedd9f4p-1, 0x1.d0139140a1b9ep-1, -0x1.5639f6bfb6a2ep-2, 0x1.734a8202ad7c4p-3,
+     -0x1.f3fcdb09d50acp-4, 0x1.8e40225158ed4p-2, -0x1.33e1f34425d58p-7, 0x1.5dec819dc6afp-1,
+     -0x1.3c184ff3376fdp-2, 0x1.7ccbc3ef416d9p-1, 0x1.1bfb8e6e1fc6bp-4, -0x1.a0543c4008fa4p-2,
+     -0x1.123d57edde2b9p-2, 0x1.d425fcd49fd4p-2, 0x1.7a80055faed87p-2, 0x1.2f1b8a2de3908p-5,
+     -0x1.4a098a8fe6b3cp-2, -0x1.528dfe8f1092p-5, -0x1.d59032750acf8p+0, -0x1.4c37644a5f1a8p-3,
+     -0x1.96f60ef3f7bcdp-1, 0x1.4e1a84e0aa71fp-3, -0x1.750f8a3c26de8p-4, 0x1.39a774207ffa8p-1,
+     -0x1.3b90a5527a6eap-1}};
 inline const golden_tensor attention_gradient_data_12 =
     {{2, 2, 3, 3}, {-0x1.43cf3d7244e5cp-7, -0x1.40cb637f779bep-5, -0x1.ac539577063bep-4,
      0x1.24e92047c4e8ap-1, -0x1.183577af64724p-3, 0x1.56bc872257598p-5, -0x1.2776bea6df904p-8,
@@ -427,6 +460,18 @@ inline const golden_tensor attention_gradient_data_41 =
 inline const golden_tensor attention_gradient_data_42 =
     {{2}, {0x1.8p+1, 0x0p+0}};
 inline const golden_tensor attention_gradient_data_43 =
+    {{2, 1, 5, 3}, {0x1.31056ep+0, 0x1.0b9e4cp+1, -0x1.ceb506p-3, -0x1.251f2p-5, 0x1.aff4eap-2,
+     -0x1.a58d48p+0, -0x1.8c2b4ap+0, -0x1.9b1138p+0, -0x1.0c6eep+1, 0x1.f96a3cp-5, 0x1.2a8a7cp+0,
+     0x1.5cd586p-1, -0x1.71c24ep+1, 0x1.28b87p+0, 0x1.372186p+0, -0x1.1afdbep-1, -0x1.695066p+0,
+     0x1.0aea92p-1, -0x1.f1775ap-2, -0x1.cb5d64p-1, -0x1.e129cap+0, -0x1.02152p+1, -0x1.e591d4p+1,
+     0x1.77b6ccp+1, 0x1.d3ce4ap-5, 0x1.27418p-3, -0x1.5cf4b2p-1, 0x1.549056p-1, -0x1.de7678p+0,
+     0x1.0d2634p-1}};
+inline const golden_tensor attention_gradient_data_44 =
+    {{2, 1, 5, 2}, {0x1.9c276ap+0, -0x1.9ad606p-2, 0x1.f88d0ep-7, 0x1.4086f4p-2, 0x1.f0a254p-1,
+     0x1.8a0abap-1, -0x1.3e4e3ap-3, 0x1.39436ep+0, -0x1.98cb8ep-1, 0x1.a267eep-1, 0x1.53ea16p-1,
+     0x1.4aecc4p+0, -0x1.569e76p+0, -0x1.859ec8p-5, -0x1.dcd16ep-2, 0x1.239f3ep-1, 0x1.bdebfp-2,
+     -0x1.4a4d42p-3, -0x1.fe1466p+0, 0x1.087df2p-3}};
+inline const golden_tensor attention_gradient_data_45 =
     {{2, 2, 3, 3}, {0x1.1b8f3ade322aep-11, 0x1.d6277edeb264p-6, 0x1.5a46e1d2dc24p-7,
      -0x1.550a14c4751cep-2, 0x1.01b7d55629d3ep-3, 0x1.a1ff21e8b855ep-3, 0x1.422c87f7b2b6dp-9,
      0x1.d075a0b4475fep-5, 0x1.fb30fc0ad5a51p-7, -0x1.560f5349adeccp-3, -0x1.05cd1f924a0dfp-2,
@@ -436,36 +481,36 @@ inline const golden_tensor attention_gradient_data_43 =
      0x1.d087203fd2e54p-5, -0x1.1da096272edafp-5, 0x1.2393c6f28cbe4p-5, 0x1.09307e4154386p-4,
      -0x1.b65d15445daccp-5, 0x0p+0, 0x0p+0, 0x0p+0, 0x1.65b70dc88515ap-8, 0x1.cda590ba15bf2p-7,
      -0x1.49e108bfc4fbap-8}};
-inline const golden_tensor attention_gradient_data_44 =
+inline const golden_tensor attention_gradient_data_46 =
     {{2, 1, 5, 3}, {-0x1.822f7efae92d7p-3, 0x1.2103395c14df9p-4, 0x1.2dc511fd2f507p-2,
      0x1.cdce3a0a19ef4p-4, -0x1.50338bdef87dp-7, -0x1.1157d068bdf7dp-3, 0x0p+0, 0x0p+0, 0x0p+0,
      0x1.8ffed876251c8p-6, -0x1.5fce9de8440bdp-5, -0x1.f2e0ae2d0accp-8, -0x1.53d2d4cb7e2b5p-4,
      -0x1.88abc76b71d54p-5, -0x1.841669c56b032p-4, 0x1.081cb2fe34ecbp-3, -0x1.738ed756879f6p-7,
      -0x1.30a0cc3edc7d2p-4, 0x0p+0, 0x0p+0, 0x0p+0, -0x1.0e883d82846b4p-5, 0x1.5435d43c0305p-8,
      0x1.397b065553624p-5, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0}};
-inline const golden_tensor attention_gradient_data_45 =
+inline const golden_tensor attention_gradient_data_47 =
     {{2, 1, 5, 2}, {-0x1.ef5d4ecb865d7p-4, 0x1.81742087cd153p-3, -0x1.d69954061bb18p-2,
      0x1.0cdda2d57df74p+1, 0x0p+0, 0x0p+0, -0x1.77bbf1fe99d9cp-5, 0x1.763185bee49eap-3,
      0x1.611d458a05b2p-1, 0x1.1f21528afc63cp-3, 0x1.41d4072e60ab6p-5, -0x1.a7e9f1ca1abbp-3, 0x0p+0,
      0x0p+0, -0x1.481905d742da1p-2, -0x1.0b33babfead28p+1, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0}};
-inline const golden_tensor attention_gradient_data_46 =
+inline const golden_tensor attention_gradient_data_48 =
     {{2, 1, 5}, {-0x1.72a81c2ddd804p-3, -0x1.bb2bcd7b592bcp-8, 0x1.e7fa60feece52p-5, 0x1.75746f6228ef7p-3,
      0x1.a33bef0da6bfep-3, -0x1.10fb1141ec11dp-2, 0x1.233ccf5ecbc08p-2, -0x1.bcaed754e2b2p-3, 0x0p+0,
      -0x1.04debdd0e81bp-4}};
-inline const golden_tensor attention_gradient_data_47 =
-    {{2}, {-0x1.0916be0ae94f7p-2, 0x1.0d4d5d01cbb1p-2}};
-inline const golden_tensor attention_gradient_data_48 =
-    {{2}, {0x1p-1, 0x1p-3}};
 inline const golden_tensor attention_gradient_data_49 =
+    {{2}, {-0x1.0916be0ae94f7p-2, 0x1.0d4d5d01cbb1p-2}};
+inline const golden_tensor attention_gradient_data_50 =
+    {{2}, {0x1p-1, 0x1p-3}};
+inline const golden_tensor attention_gradient_data_51 =
     {{2}, {0x1.4p+2, 0x1p+2}};
 
 inline const std::vector<attention_gradient_case> attention_gradient_cases = {
     {.name = "no_modifiers", .q = attention_gradient_data_0, .k = attention_gradient_data_1,
      .v = attention_gradient_data_2, .dout = attention_gradient_data_3, .dq = attention_gradient_data_4,
      .dk = attention_gradient_data_5, .dv = attention_gradient_data_6, .score_peak = 4.5625},
-    {.name = "key_heads_in_groups", .q = attention_gradient_data_0, .k = attention_gradient_data_7,
-     .v = attention_gradient_data_8, .dout = attention_gradient_data_3, .dq = attention_gradient_data_9,
-     .dk = attention_gradient_data_10, .dv = attention_gradient_data_11, .score_peak = 4.625},
+    {.name = "key_heads_in_groups", .q = attention_gradient_data_7, .k = attention_gradient_data_1,
+     .v = attention_gradient_data_2, .dout = attention_gradient_data_8, .dq = attention_gradient_data_9,
+     .dk = attention_gradient_data_10, .dv = attention_gradient_data_11, .score_peak = 5.375},
     {.name = "keep_mask", .q = attention_gradient_data_0, .k = attention_gradient_data_1,
      .v = attention_gradient_data_2, .dout = attention_gradient_data_3, .dq = attention_gradient_data_12,
      .dk = attention_gradient_data_13, .dv = attention_gradient_data_14, .score_peak = 4.5,
@@ -493,13 +538,13 @@ inline const std::vector<attention_gradient_case> attention_gradient_cases = {
      .v = attention_gradient_data_2, .dout = attention_gradient_data_3, .dq = attention_gradient_data_39,
      .dk = attention_gradient_data_40, .dv = attention_gradient_data_41, .score_peak = 3.375,
      .key_lengths = &attention_gradient_data_42, .right = 0},
-    {.name = "all", .q = attention_gradient_data_0, .k = attention_gradient_data_7,
-     .v = attention_gradient_data_8, .dout = attention_gradient_data_3, .dq = attention_gradient_data_43,
-     .dk = attention_gradient_data_44, .dv = attention_gradient_data_45, .score_peak = 4.625,
-     .score_bias = &attention_gradient_data_19, .dscore_bias = &attention_gradient_data_46,
-     .sinks = &attention_gradient_data_27, .dsinks = &attention_gradient_data_47,
-     .keep_mask = &attention_gradient_data_15, .slopes = &attention_gradient_data_48,
-     .key_lengths = &attention_gradient_data_49, .softcap = 2, .left = 3, .right = 1},
+    {.name = "all", .q = attention_gradient_data_0, .k = attention_gradient_data_43,
+     .v = attention_gradient_data_44, .dout = attention_gradient_data_3, .dq = attention_gradient_data_45,
+     .dk = attention_gradient_data_46, .dv = attention_gradient_data_47, .score_peak = 4.625,
+     .score_bias = &attention_gradient_data_19, .dscore_bias = &attention_gradient_data_48,
+     .sinks = &attention_gradient_data_27, .dsinks = &attention_gradient_data_49,
+     .keep_mask = &attention_gradient_data_15, .slopes = &attention_gradient_data_50,
+     .key_lengths = &attention_gradient_data_51, .softcap = 2, .left = 3, .right = 1},
 };
 
 }  // namespace tensornorm_test

@@ -31,11 +31,11 @@ struct attention_gradient_case {
 BATCH, HEADS, FEW, MANY = 2, 2, 3, 5
 
 
-def inputs(queries, keys, key_heads=HEADS, dim=3, value_dim=2):
-    return (floats(BATCH, HEADS, queries, dim, seed=11, deviation=1.5),
+def inputs(queries, keys, heads=HEADS, key_heads=HEADS, dim=3, value_dim=2):
+    return (floats(BATCH, heads, queries, dim, seed=11, deviation=1.5),
             floats(BATCH, key_heads, keys, dim, seed=12, deviation=1.5),
             floats(BATCH, key_heads, keys, value_dim, seed=13),
-            floats(BATCH, HEADS, queries, value_dim, seed=14, mean=0.25))
+            floats(BATCH, heads, queries, value_dim, seed=14, mean=0.25))
 
 
 def keep_mask():
@@ -57,7 +57,7 @@ def cases():
     few_queries, few_keys, grouped = inputs(FEW, MANY), inputs(MANY, FEW), inputs(FEW, MANY, key_heads=1)
     sinks, slopes = torch.tensor([0.5, -1.25]).double(), torch.tensor([0.5, 0.125]).double()
     yield "no_modifiers", few_queries, {}
-    yield "key_heads_in_groups", grouped, {}
+    yield "key_heads_in_groups", inputs(FEW, MANY, heads=4), {}
     yield "keep_mask", few_queries, {"keep_mask": keep_mask()}
     yield "score_bias", few_queries, {"score_bias": score_bias()}
     yield "softcap", few_queries, {"softcap": 1.5}
