@@ -103,26 +103,26 @@ class attention_gradient_run {
   template <class D>
   void want_q(D& to, update mode) {
     const kernel::heads_shape& s = plan_.shape;
-    want("grad_q", to, mode, {s.batch, s.heads, s.queries, s.dim}, p_.dq);
+    want("the gradient of q", to, mode, {s.batch, s.heads, s.queries, s.dim}, p_.dq);
   }
   template <class D>
   void want_k(D& to, update mode) {
     const kernel::heads_shape& s = plan_.shape;
-    want("grad_k", to, mode, {s.batch, s.key_heads, s.keys, s.dim}, p_.dk);
+    want("the gradient of k", to, mode, {s.batch, s.key_heads, s.keys, s.dim}, p_.dk);
   }
   template <class D>
   void want_v(D& to, update mode) {
     const kernel::heads_shape& s = plan_.shape;
-    want("grad_v", to, mode, {s.batch, s.key_heads, s.keys, s.value_dim}, p_.dv);
+    want("the gradient of v", to, mode, {s.batch, s.key_heads, s.keys, s.value_dim}, p_.dv);
   }
   template <class B, class D>
   void want_bias(const B& bias, D& to, update mode) {
     const auto of_bias = read_operand(bias);
     const auto place = read_operand(to);
     if (place.size != of_bias.size)
-      fail(plan_.function, "grad_score_bias has shape ", operand_text(place.size, full_rank<D>),
+      fail(plan_.function, "the gradient of score_bias has shape ", operand_text(place.size, full_rank<D>),
            ", expected that of score_bias, ", operand_text(of_bias.size, full_rank<B>));
-    claim("grad_score_bias", place.memory());
+    claim("the gradient of score_bias", place.memory());
     bias_shape_ = {place.size[0], place.size[1], place.size[2], place.size[3]};
     bias_.mode = mode;
     bias_.set(place);
@@ -133,9 +133,9 @@ class attention_gradient_run {
     const auto place = read_operand(to);
     const index heads = plan_.shape.heads;
     if (count_of(place.size) != heads || (place.size[3] != heads && place.size[2] != heads))
-      fail(plan_.function, "grad_sinks has shape ", operand_text(place.size, full_rank<D>), ", expected ",
-           heads, ", one for each query head");
-    claim("grad_sinks", place.memory());
+      fail(plan_.function, "the gradient of sinks has shape ", operand_text(place.size, full_rank<D>),
+           ", expected ", heads, ", one for each query head");
+    claim("the gradient of sinks", place.memory());
     sinks_.mode = mode;
     sinks_.set(place);
   }
