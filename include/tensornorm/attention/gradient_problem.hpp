@@ -16,17 +16,6 @@ struct gradient_array {
   explicit operator bool() const { return data != nullptr; }
 };
 
-/// A number for every score, summed over the axes that step by 0.
-template <class T>
-struct bias_gradient_array {
-  T* data = nullptr;
-  index batch_step = 0;
-  index head_step = 0;
-  index query_step = 0;
-  index key_step = 0;
-  bool accumulate = false;
-};
-
 /// Gradients of  o = softmax(scale · q · kᵀ, modified) · v  for dout, the gradient of o. `lse` is that of the
 /// forward pass, and `result` its o. Nothing that is written overlaps anything else.
 template <class T>
