@@ -16,6 +16,7 @@
 #include "eigen/rms_norm_backward.hpp"
 #include "eigen/simple_norm.hpp"
 #include "eigen/simple_norm_backward.hpp"
+#include "nn/attention.hpp"
 #include "nn/attention2d.hpp"
 #include "nn/group_norm.hpp"
 #include "nn/layer_norm.hpp"
