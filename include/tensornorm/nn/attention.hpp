@@ -31,29 +31,29 @@ struct attention_options {
 
 /// Self-attention or cross-attention over batch x tokens x dim:
 ///
-///     q, k, v = x · Wqᵀ + bq, ...;   q, k = turn(norm(q)), turn(norm(k));   y = norm(attention(q, k, v)) ·
-///     Woᵀ + bo
+///     q = turn(norm(x · Wqᵀ + bq)),  k likewise,  v = x · Wvᵀ + bv,  y = norm(attention(q, k, v)) · Woᵀ + bo
 ///
 ///     tn::Attention<float> attention({.dim = 768, .heads = 12});
-///     tn::Attention<float, tn::RmsNorm<float>> with_norms({.dim = 4096, .heads = 32, .key_heads = 8, .bias =
-///     false,
-///                                                          .rotary = tn::rotary_pairs::halves});
+///     tn::Attention<float, tn::RmsNorm<float>> other({.dim = 4096, .heads = 32, .key_heads = 8,
+///                                                     .bias = false, .rotary = tn::rotary_pairs::halves});
 ///     auto y = attention.forward(x, tn::causal(tn::align::bottom_right), tn::on(pool));
 ///     auto dx = attention.backward(dy, x, tn::causal(tn::align::bottom_right), tn::on(pool));
 ///
 /// QkNorm    RmsNorm, SimpleNorm or LayerNorm of a head of q and of k, or none_t.
 /// OutNorm   the same for what attention gives, heads · dim_head channels, before the last projection.
-/// Shapes    x: batch x tokens x dim; y: batch x tokens x dim_out. Weights are out x in, as linear layers of
-/// model
-///           libraries keep them: q_weight of heads · dim_head rows, k_weight and v_weight of key_heads ·
-///           dim_head.
+/// Shapes    x: batch x tokens x dim; y: batch x tokens x dim_out. Weights are out x in, as linear layers
+///           keep them: heads · dim_head rows for q, key_heads · dim_head for k and v.
 /// Words     modifiers of attention; on(device); context(c): keys and values come from there;
-/// use_cache(cache):
-///           the keys and values of x are appended and all of the cache is seen; use_workspace(ws).
+///           use_cache(cache): the keys and values of x are appended, and all of the cache is seen.
 /// Types     Scalar: float, double, half, bfloat16; parameters and their gradients of type Parameter, Scalar
-/// or wider.
-///           Arithmetic in accumulator_t, each step rounded to Scalar.
+///           or wider. Arithmetic in accumulator_t, each step rounded to Scalar.
+/// Aliasing  none: y and dx are tensors of their own.
+/// Error     that of its steps, one after another; fused and unfused differ as attention() does.
+/// Bits      the same on any number of threads, with AVX2 or AVX-512.
 /// Throws    std::invalid_argument, naming both sizes, before anything is written.
+/// Cost      2 · tokens · channels flops for each weight, and the attention. forward() keeps q, k, v and the
+///           result; backward() costs about twice as much again.
+/// Source    Vaswani et al. 2017, arXiv:1706.03762; Su et al. 2021, arXiv:2104.09864 (rotary embedding).
 template <class Scalar, class QkNorm = none_t, class OutNorm = none_t, class Parameter = Scalar>
 class Attention {
   static_assert(detail::supported_scalar<Scalar>,

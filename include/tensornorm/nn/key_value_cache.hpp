@@ -25,9 +25,8 @@ struct key_value_cache_options {
 ///
 /// Shapes    k: batch x tokens x key_heads x dim_head, v: batch x tokens x key_heads x value_dim. keys() and
 ///           values() have room for capacity() tokens, of which size() are there.
-/// Throws    std::invalid_argument: sizes that are not positive; k or v of other sizes. The cache is
-/// unchanged then. Cost      append copies its tokens, and what is there when capacity() grows, a block at a
-/// time.
+/// Throws    std::invalid_argument: sizes that are not positive; k or v of other sizes. Nothing is changed.
+/// Cost      append copies its tokens, and what is there when capacity() grows, by a block at least.
 template <class Scalar>
 class KeyValueCache {
  public:
