@@ -137,9 +137,9 @@ class Attention {
         detail::fail("Attention", "load: ", p.name, " has ", found->second.size(), " elements, expected ",
                      p.value.size());
     }
-    for (const auto& [name, value] : apart)
-      if (std::ranges::none_of(all, [&](const auto& p) { return p.name == name; }))
-        detail::fail("Attention", "load: ", name, " is no parameter of it");
+    for (const auto& entry : apart)
+      if (std::ranges::none_of(all, [&](const auto& p) { return p.name == entry.first; }))
+        detail::fail("Attention", "load: ", entry.first, " is no parameter of it");
     for (auto& p : all) p.value = apart.at(p.name);
   }
 
