@@ -22,6 +22,15 @@ struct token_matrix {
   index channels;
 };
 
+/// Uniform in ±1/sqrt(in); the same numbers everywhere.
+template <class Scalar, int Rank, int Layout>
+void fill_uniform(Eigen::Tensor<Scalar, Rank, Layout>& tensor, index in, std::mt19937_64& random) {
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  for (index i = 0; i < tensor.size(); ++i)
+    tensor.data()[i] = static_cast<Scalar>(
+        static_cast<accumulator_t<Scalar>>((static_cast<double>(random() >> 11) * 0x1p-52 - 1) * bound));
+}
+
 /// A weight of out x in, a bias of out or none, and their gradients.
 template <class Scalar, class Parameter>
 struct linear_layer {
@@ -34,19 +43,17 @@ struct linear_layer {
 
   /// Uniform in ±1/sqrt(in), from the generator.
   void start(index in, index out, bool with_bias, std::mt19937_64& random) {
+    resize(in, out, with_bias);
+    fill_uniform(weight, in, random);
+    fill_uniform(bias, in, random);
+  }
+  /// With gradients of zero.
+  void resize(index in, index out, bool with_bias) {
     weight.resize(out, in);
     bias.resize(with_bias ? out : 0);
     weight_gradient.resize(out, in);
     bias_gradient.resize(bias.size());
     zero_gradients();
-    const double bound = 1 / std::sqrt(static_cast<double>(in));
-    const auto fill = [&](Parameter* p, index count) {
-      for (index i = 0; i < count; ++i)
-        p[i] = static_cast<Parameter>(static_cast<accumulator_t<Parameter>>(
-            (static_cast<double>(random() >> 11) * 0x1p-52 - 1) * bound));
-    };
-    fill(weight.data(), weight.size());
-    fill(bias.data(), bias.size());
   }
   void zero_gradients() {
     weight_gradient.setZero();
