@@ -153,9 +153,10 @@ struct linear_gradient_kernel {
         product_problem<T>{
             {gradients, 1, step}, rows, inputs, columns, count, sums, columns, tile_vectors, meet::add},
         columns);
-    T* const bias = sums + P::unit_rows * columns;
+    T bias[static_cast<std::size_t>(P::unit_rows)] = {};
     for (index i = 0; i < count; ++i)
       for (index r = 0; r < rows; ++r) bias[r] += gradients[i * step + r];
+    for (index r = 0; r < rows; ++r) sums[P::unit_rows * columns + r] += bias[r];
   }
 
   template <class P, class T>

@@ -267,8 +267,14 @@ struct attention_pass<Layer<Scalar, QkNorm, OutNorm, Parameter>> {
   template <class W, class F>
   void append(const W& word, const F& over) {
     if constexpr (is<W, use_cache_t>) {
+      const index before = word.cache.size();
       word.cache.append(k, v);
-      over(word.cache.keys(), word.cache.values(), key_lengths(word.cache.lengths()));
+      try {
+        over(word.cache.keys(), word.cache.values(), key_lengths(word.cache.lengths()));
+      } catch (...) {
+        word.cache.truncate(before);
+        throw;
+      }
     }
   }
 
