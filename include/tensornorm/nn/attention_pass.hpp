@@ -167,6 +167,8 @@ struct attention_pass<Layer<Scalar, QkNorm, OutNorm, Parameter>> {
                   "a cache keeps the keys of x, not of a context");
     static_assert(!(... || std::is_same_v<Words, tokens_first_t>),
                   "the order of heads and tokens is Attention's own");
+    static_assert(has_context<Words...> || !(... || is<Words, grad_context_t>),
+                  "grad_context needs the context of the forward call: pass context(c) as well");
   }
 
   /// Row-major tokens, as they are or in a copy.
