@@ -73,13 +73,11 @@ class attention_gradient_run {
   }
   template <class D>
   void want_k(D& to, update mode) {
-    const kernel::heads_shape& s = plan_.shape;
-    want("the gradient of k", to, mode, {s.batch, s.key_heads, s.keys, s.dim}, p_.dk);
+    want("the gradient of k", to, mode, plan_.k.size, p_.dk);
   }
   template <class D>
   void want_v(D& to, update mode) {
-    const kernel::heads_shape& s = plan_.shape;
-    want("the gradient of v", to, mode, {s.batch, s.key_heads, s.keys, s.value_dim}, p_.dv);
+    want("the gradient of v", to, mode, plan_.v.size, p_.dv);
   }
   template <class B, class D>
   void want_bias(const B& bias, D& to, update mode) {
