@@ -1,6 +1,7 @@
 // Sums of whole arrays in a fixed tree.
 #pragma once
 
+#include "../view/rows.hpp"
 #include "lanes.hpp"
 
 TENSORNORM_VECTORS_BEGIN
