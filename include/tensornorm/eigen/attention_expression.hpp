@@ -50,6 +50,20 @@ struct attention_call {
   }
 };
 
+/// A checked call on a path that is chosen at run time.
+template <class Scalar, class Chain, class Device>
+void run_attention(kernel::attention_path path, const attention_plan<Scalar>& plan, const Chain& modifiers,
+                   const Scalar* q, const sizes<4>& q_stride, Scalar* o, const sizes<4>& o_stride,
+                   const Device& device) {
+  using kernel::attention_path;
+  if (path == attention_path::fused)
+    attention_call<attention_path::fused, Scalar, Chain>{plan, modifiers}.run(q, q_stride, o, o_stride,
+                                                                              device);
+  else
+    attention_call<attention_path::unfused, Scalar, Chain>{plan, modifiers}.run(q, q_stride, o, o_stride,
+                                                                                device);
+}
+
 /// The functor under q.customOp(...): Eigen hands it q, the memory of o, and the device.
 template <class Call, int Rank>
 struct tensor_attention {

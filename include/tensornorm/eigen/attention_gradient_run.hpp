@@ -225,6 +225,24 @@ void with_score_bias(const F& f, const M& m, const Rest&... rest) {
     with_score_bias(f, rest...);
 }
 
+/// Takes the requests for gradients of modifiers among the words.
+template <class Run, class... M>
+void want_modifiers(Run& run, const char* function, const M&... words) {
+  with_request<grad_sinks_t>([&](const auto& r) { run.want_sinks(r.to.get(), r.mode); }, words...);
+  with_request<grad_score_bias_t>(
+      [&](const auto& r) {
+        bool found = false;
+        with_score_bias(
+            [&](const auto& bias) {
+              found = true;
+              run.want_bias(bias, r.to.get(), r.mode);
+            },
+            words...);
+        if (!found) fail(function, "grad_score_bias needs the score_bias of the forward call");
+      },
+      words...);
+}
+
 /// Reads requests, runs, and returns what is to be returned.
 template <kernel::attention_path Path, class DO, class Q, class K, class V, class O, class L, class... M>
 auto make_attention_backward(const char* function, const DO& dout, const Q& q, const K& k, const V& v,
@@ -242,19 +260,7 @@ auto make_attention_backward(const char* function, const DO& dout, const Q& q, c
     with_request<grad_q_t>([&](const auto& r) { run.want_q(r.to.get(), r.mode); }, words...);
     with_request<grad_k_t>([&](const auto& r) { run.want_k(r.to.get(), r.mode); }, words...);
     with_request<grad_v_t>([&](const auto& r) { run.want_v(r.to.get(), r.mode); }, words...);
-    with_request<grad_sinks_t>([&](const auto& r) { run.want_sinks(r.to.get(), r.mode); }, words...);
-    with_request<grad_score_bias_t>(
-        [&](const auto& r) {
-          bool found = false;
-          with_score_bias(
-              [&](const auto& bias) {
-                found = true;
-                run.want_bias(bias, r.to.get(), r.mode);
-              },
-              words...);
-          if (!found) fail(function, "grad_score_bias needs the score_bias of the forward call");
-        },
-        words...);
+    want_modifiers(run, function, words...);
     run.template run<Path>(device);
   } else {
     attention_gradients<owned_t<Q>, owned_t<K>, owned_t<V>> result{like(q), like(k), like(v)};

@@ -14,9 +14,13 @@ namespace tensornorm::inline TENSORNORM_ABI {
 
 /// Memory for attention(..., use_workspace(ws)) and for gradients of parameters: as many pieces as threads
 /// have worked at a time. A second call of the same sizes allocates nothing. Calls at the same time may share
-/// one.
+/// one. A copy begins empty, and assigning leaves what is there: the memory is nobody's value.
 class workspace {
  public:
+  workspace() = default;
+  workspace(const workspace&) : workspace() {}
+  workspace& operator=(const workspace&) { return *this; }
+
   /// How much is held.
   std::size_t bytes() const {
     const std::lock_guard lock(mutex_);

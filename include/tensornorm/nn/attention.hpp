@@ -5,7 +5,7 @@
 #include <optional>
 #include <tuple>
 
-#include "attention_pass.hpp"
+#include "attention_gradients.hpp"
 #include "linear.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI {
@@ -44,7 +44,8 @@ struct attention_options {
 /// Shapes    x: batch x tokens x dim; y: batch x tokens x dim_out. Weights are out x in, as linear layers
 ///           keep them: heads · dim_head rows for q, key_heads · dim_head for k and v.
 /// Words     modifiers of attention; on(device); context(c): keys and values come from there;
-///           use_cache(cache): the keys and values of x are appended, and all of the cache is seen.
+///           use_cache(cache): the keys and values of x are appended, and all of the cache is seen;
+///           use_workspace(ws), else the layer has its own.
 /// Types     Scalar: float, double, half, bfloat16; parameters and their gradients of type Parameter, Scalar
 ///           or wider. Arithmetic in accumulator_t, each step rounded to Scalar.
 /// Aliasing  none: y and dx are tensors of their own.
@@ -65,6 +66,9 @@ class Attention {
   using heads_type = Eigen::Tensor<Scalar, 4, Eigen::RowMajor>;
   using linear = detail::linear_layer<Scalar, Parameter>;
 
+  static constexpr bool has_qk_norm = !std::is_same_v<QkNorm, none_t>;
+  static constexpr bool has_out_norm = !std::is_same_v<OutNorm, none_t>;
+
   linear q, k, v, out;
   QkNorm q_norm, k_norm;
   OutNorm out_norm;
@@ -78,22 +82,23 @@ class Attention {
   /// The layer on x, without what backward() needs.
   template <detail::any_tensor X, detail::attention_word... Words>
   tokens_type operator()(const X& x, const Words&... words) const {
-    detail::attention_pass<Attention> pass;
-    return pass.forward(*this, x, words...);
+    detail::attention_state<Scalar> of_this_call;
+    return detail::forward_of_layer(*this, of_this_call, x, words...);
   }
   /// The same bits, and backward() can follow.
   template <detail::any_tensor X, detail::attention_word... Words>
   tokens_type forward(const X& x, const Words&... words) {
     static_assert(!detail::has_cache<Words...>,
                   "a cache is for generation: forward() with one has no gradients");
-    return pass_.forward(*this, x, words...);
+    return detail::forward_of_layer(*this, state_, x, words...);
   }
 
   /// The gradient of x for dy, that of y, with the x and the words of the last forward(). Adds to the
-  /// gradients of all parameters. grad_context(dc) asks for the gradient of the context.
+  /// gradients of all parameters. Words also: grad_context(dc), and grad_score_bias(db) and grad_sinks(ds)
+  /// for what modifiers have learned.
   template <detail::any_tensor DY, detail::any_tensor X, detail::attention_backward_words... Words>
   tokens_type backward(const DY& dy, const X& x, const Words&... words) {
-    return pass_.backward(*this, dy, x, words...);
+    return detail::layer_gradients<Scalar>(state_).run(*this, dy, x, words...);
   }
 
   void zero_gradients() {
@@ -116,6 +121,17 @@ class Attention {
       for (auto& p : norm.parameters()) all.push_back({name + "_" + p.name, p.value, p.gradient});
     });
     return all;
+  }
+
+  /// Throws std::invalid_argument, naming a parameter or gradient that has another size than options() say.
+  void check_parameters() const {
+    const index inner = options_.heads * options_.dim_head;
+    const index key_inner = options_.key_heads * options_.dim_head;
+    q.check("q", options_.dim, inner, options_.bias);
+    k.check("k", options_.dim_context, key_inner, options_.bias);
+    v.check("v", options_.dim_context, key_inner, options_.bias);
+    out.check("out", inner, options_.dim_out, options_.out_bias);
+    each_norm(*this, [](const char*, const auto& norm) { norm.check_parameters(); });
   }
 
   /// All parameters by name, flat: q_weight, q_bias, ..., out_bias, q_norm_weight, ...
@@ -145,8 +161,6 @@ class Attention {
 
  private:
   using index = detail::index;
-  friend struct detail::attention_pass<Attention>;
-
   Attention(const attention_options& options, std::uint64_t seed, int)
       : q_norm(norm_of<QkNorm>(options.dim_head)),
         k_norm(norm_of<QkNorm>(options.dim_head)),
@@ -210,11 +224,11 @@ class Attention {
   }
   template <class Self, class F>
   static void each_norm(Self& self, const F& f) {
-    if constexpr (!std::is_same_v<QkNorm, none_t>) {
+    if constexpr (has_qk_norm) {
       f("q_norm", self.q_norm);
       f("k_norm", self.k_norm);
     }
-    if constexpr (!std::is_same_v<OutNorm, none_t>) f("out_norm", self.out_norm);
+    if constexpr (has_out_norm) f("out_norm", self.out_norm);
   }
 
   /// q, k and v apart, if they came packed.
@@ -222,6 +236,9 @@ class Attention {
     for (const char* const kind : {"weight", "bias"}) {
       const auto packed = values.find(std::string("qkv_") + kind);
       if (packed == values.end()) continue;
+      for (const char* const part : {"q_", "k_", "v_"})
+        if (values.contains(std::string(part) + kind))
+          detail::fail("Attention", "load: ", part, kind, " stands beside qkv_", kind, ": give one of them");
       const bool is_weight = kind == std::string("weight");
       const auto size = [&](const linear& layer) {
         return is_weight ? layer.weight.size() : layer.bias.size();
@@ -243,7 +260,7 @@ class Attention {
   }
 
   attention_options options_;
-  detail::attention_pass<Attention> pass_;
+  detail::attention_state<Scalar> state_;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI

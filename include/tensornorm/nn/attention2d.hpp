@@ -61,10 +61,26 @@ class Attention2d {
   }
 
   /// The gradient of x for dy, that of y, with the same modifiers. Adds to the gradients of the parameters.
-  /// What the forward pass computed is computed again. Words: modifiers of attention, on(device).
+  /// What the forward pass computed is computed again. Words: modifiers of attention, grad_score_bias(db),
+  /// grad_sinks(ds), on(device).
   template <detail::any_tensor DY, detail::any_tensor X, detail::attention_backward_word... Words>
   auto backward(const DY& dy, const X& x, const Words&... words) {
     return detail::attention2d_backward<Scalar>(*this).run(dy, x, words...);
+  }
+
+  /// Throws std::invalid_argument, naming a parameter or gradient that has another size than options() say.
+  void check_parameters() const {
+    const auto check = []<class P>(const char* name, const P& value, const P& gradient,
+                                   const detail::sizes<detail::rank_of<P>>& expected) {
+      for (const auto& [p, kind] : {std::pair{&value, ""}, {&gradient, " gradient"}})
+        if (const auto size = detail::shape_of(*p).size; size != expected)
+          detail::fail("Attention2d", name, kind, " has shape ", detail::shape_text(size), ", expected ",
+                       detail::shape_text(expected));
+    };
+    check("qkv_weight", qkv_weight, qkv_weight_gradient, {3 * dim_attn(), options_.dim});
+    check("proj_weight", proj_weight, proj_weight_gradient, {options_.dim_out, dim_attn()});
+    check("qkv_bias", qkv_bias, qkv_bias_gradient, {options_.bias ? 3 * dim_attn() : 0});
+    check("proj_bias", proj_bias, proj_bias_gradient, {options_.bias ? options_.dim_out : 0});
   }
 
   void zero_gradients() {

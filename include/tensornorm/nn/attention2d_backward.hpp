@@ -31,33 +31,44 @@ struct attention2d_backward {
     static_assert(std::is_same_v<scalar_of<X>, Scalar> && std::is_same_v<scalar_of<DY>, Scalar>,
                   "x and dy must have the scalar type of the block: cast them");
     static_assert(rank_of<X> == 4 && rank_of<DY> == 4, "Attention2d takes images of N,C,H,W: reshape x");
-    static_assert(!names_attention_gradient<Words...>,
-                  "backward() of a block returns the gradient of x; it takes modifiers and on(device)");
+    static_assert(!(... || (is<Words, grad_q_t> || is<Words, grad_k_t> || is<Words, grad_v_t>)),
+                  "backward() of a block returns the gradient of x; q, k and v are its own");
+    static_assert(!(... || (is<Words, save_lse_t> || std::is_same_v<Words, tokens_first_t>)),
+                  "LSE and the order of heads and tokens are Attention2d's own");
     const auto& device = device_of(words...);
     const auto size = shape_of(x).size;
     check("x", size, {size[0], block.options().dim, size[2], size[3]});
     check("dy", shape_of(dy).size, {size[0], block.options().dim_out, size[2], size[3]});
+    block.check_parameters();
+    workspace* const given = workspace_of(words...);
+    workspace& memory = given ? *given : own_memory_;
     const index positions = size[2] * size[3];
     const tokens_type x_tokens = tokens_of(x, device), dy_tokens = tokens_of(dy, device);
 
     layer_type q = part_of_qkv(0), k = part_of_qkv(1), v = part_of_qkv(2), out = projection();
     const index tokens = size[0] * positions;
     tokens_type queries = heads(size[0], positions), keys = queries, values = queries, o = queries;
-    forward(q, x_tokens, tokens, queries, device);
-    forward(k, x_tokens, tokens, keys, device);
-    forward(v, x_tokens, tokens, values, device);
-    Eigen::Tensor<accumulator, 3, Eigen::RowMajor> lse;
+    q.forward({x_tokens.data(), tokens, q.in()}, queries.data(), memory, device);
+    k.forward({x_tokens.data(), tokens, k.in()}, keys.data(), memory, device);
+    v.forward({x_tokens.data(), tokens, v.in()}, values.data(), memory, device);
     tokens_type dresult(o.dimensions()), dq(o.dimensions()), dk(o.dimensions()), dv(o.dimensions());
     const token_matrix<const Scalar> of_dy{dy_tokens.data(), tokens, block.options().dim_out};
-    std::apply(
-        [&](const auto&... m) {
-          o.device(device) =
-              attention(queries, keys, values, m..., tokens_first, save_lse(lse), use_workspace(memory));
-          out.backward_to_x(of_dy, dresult.data(), false, memory, device);
-          attention_backward(dresult, queries, keys, values, o, lse, m..., tokens_first, grad_q(dq),
-                             grad_k(dk), grad_v(dv), on(device), use_workspace(memory));
-        },
-        modifiers_of(words...));
+    const auto differentiate = [&]<kernel::attention_path Path>() {
+      Eigen::Tensor<accumulator, 3, Eigen::RowMajor> lse;
+      std::apply(
+          [&](const auto&... m) {
+            o.device(device) = make_attention<Path>("Attention2d", queries, keys, values, m..., tokens_first,
+                                                    save_lse(lse), use_workspace(memory));
+          },
+          modifiers_of(words...));
+      out.backward_to_x(of_dy, dresult.data(), false, memory, device);
+      make_attention_backward<Path>("Attention2d", dresult, queries, keys, values, o, lse, words...,
+                                    tokens_first, grad_q(dq), grad_k(dk), grad_v(dv), use_workspace(memory));
+    };
+    if (block.options().path == kernel::attention_path::fused)
+      differentiate.template operator()<kernel::attention_path::fused>();
+    else
+      differentiate.template operator()<kernel::attention_path::unfused>();
 
     out.backward_to_parameters(of_dy, o.data(), memory, device);
     using wide_type = Eigen::Tensor<accumulator, 4, Eigen::RowMajor>;
@@ -90,11 +101,6 @@ struct attention2d_backward {
   }
   tokens_type heads(index batch, index positions) const {
     return tokens_type(batch, positions, block.options().heads, block.dim_head());
-  }
-  template <class Device>
-  void forward(const layer_type& layer, const tokens_type& x, index tokens, tokens_type& y,
-               const Device& device) {
-    layer.forward({x.data(), tokens, layer.in()}, y.data(), memory, device);
   }
 
   /// N,C,H,W as N,H,W,C.
@@ -142,7 +148,7 @@ struct attention2d_backward {
     to += gradient;
   }
 
-  workspace memory;
+  workspace own_memory_;
 };
 
 }  // namespace detail

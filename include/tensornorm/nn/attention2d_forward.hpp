@@ -81,17 +81,7 @@ struct attention2d_forward {
     if (size[1] != o.dim)
       fail("Attention2d", "x has ", size[1], " channels, expected ", o.dim, " (x ", shape_text(size), ")");
     check_sizes("Attention2d", size, sizeof(Scalar));
-    check_parameter("qkv_weight", block.qkv_weight, {3 * block.dim_attn(), o.dim});
-    check_parameter("proj_weight", block.proj_weight, {o.dim_out, block.dim_attn()});
-    check_parameter("qkv_bias", block.qkv_bias, {o.bias ? 3 * block.dim_attn() : 0});
-    check_parameter("proj_bias", block.proj_bias, {o.bias ? o.dim_out : 0});
-  }
-  template <class Parameter>
-  static void check_parameter(const char* name, const Parameter& p,
-                              const sizes<rank_of<Parameter>>& expected) {
-    const auto size = shape_of(p).size;
-    if (size != expected)
-      fail("Attention2d", name, " has shape ", shape_text(size), ", expected ", shape_text(expected));
+    block.check_parameters();
   }
 
   template <class Device>
@@ -124,12 +114,7 @@ struct attention2d_forward {
     plan.v.data = qkv + (head_first ? 2 * head : 2 * image);
     plan.k.stride = plan.v.stride = stride;
     const sizes<4> o_stride{image, head, 1, positions};
-    if (block.options().path == attention_path::fused)
-      attention_call<attention_path::fused, Scalar, decltype(chain)>{plan, chain}.run(qkv, stride, o,
-                                                                                      o_stride, device);
-    else
-      attention_call<attention_path::unfused, Scalar, decltype(chain)>{plan, chain}.run(qkv, stride, o,
-                                                                                        o_stride, device);
+    run_attention(block.options().path, plan, chain, qkv, stride, o, o_stride, device);
     project({size[0], channels, block.options().dim_out, positions}, o, block.proj_weight, block.proj_bias, y,
             workspace, device);
   }

@@ -51,8 +51,8 @@ concept attention_word = attention_modifier<W> || layer_word<W>;
 
 /// The same for a backward pass.
 template <class W>
-concept attention_backward_words =
-    attention_modifier<W> || is<W, context_t> || is<W, grad_context_t> || is<W, on_t>;
+concept attention_backward_words = attention_modifier<W> || is<W, context_t> || is<W, grad_context_t> ||
+    is<W, grad_score_bias_t> || is<W, grad_sinks_t> || is<W, on_t>;
 
 template <class... W>
 inline constexpr bool has_cache = (false || ... || is<W, use_cache_t>);
@@ -62,7 +62,7 @@ inline constexpr bool has_context = (false || ... || is<W, context_t>);
 /// The words that modify attention, for a call of it.
 template <class W>
 auto modifier_of(const W& word) {
-  if constexpr (attention_modifier<W> && !std::is_same_v<W, use_workspace_t>)
+  if constexpr (attention_modifier<W>)
     return std::tuple<W>(word);
   else
     return std::tuple<>();

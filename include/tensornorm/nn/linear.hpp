@@ -59,6 +59,15 @@ struct linear_layer {
     weight_gradient.setZero();
     bias_gradient.setZero();
   }
+  /// Throws where parameters or gradients have other sizes.
+  void check(const char* name, index in, index out, bool with_bias) const {
+    const sizes<2> of_weight{out, in};
+    const sizes<1> of_bias{with_bias ? out : 0};
+    check_shape(name, "_weight", weight, of_weight);
+    check_shape(name, "_weight gradient", weight_gradient, of_weight);
+    check_shape(name, "_bias", bias, of_bias);
+    check_shape(name, "_bias gradient", bias_gradient, of_bias);
+  }
   index in() const { return weight.dimension(1); }
   index out() const { return weight.dimension(0); }
 
@@ -91,6 +100,12 @@ struct linear_layer {
   }
 
  private:
+  template <class P, std::size_t Rank>
+  static void check_shape(const char* name, const char* kind, const P& p, const sizes<Rank>& expected) {
+    if (const auto size = shape_of(p).size; size != expected)
+      fail("Attention", name, kind, " has shape ", shape_text(size), ", expected ", shape_text(expected));
+  }
+
   template <class R, class Device>
   void run(const token_matrix<const Scalar>& from, const token_matrix<R>& to, bool transposed,
            bool accumulate, workspace& memory, const Device& device) const {

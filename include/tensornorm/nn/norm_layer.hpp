@@ -127,6 +127,15 @@ class NormLayer {
     return all;
   }
 
+  /// Throws std::invalid_argument, naming a parameter or gradient of another size than options() say.
+  void check_parameters() const {
+    Layer::describe(self(),
+                    [](const detail::parameter_start& start, const auto& value, const auto& gradient) {
+                      check_count(start.name, value, start.count);
+                      check_count(std::string(start.name) + "_gradient", gradient, start.count);
+                    });
+  }
+
   parameter_map<Parameter> save() const {
     parameter_map<Parameter> all;
     each(self(), [&](const auto& start, const parameter_type& value, const parameter_type&) {
@@ -204,13 +213,6 @@ class NormLayer {
                   "x must have the scalar type of the layer: cast it");
     check_parameters();
     return self().rows(detail::shape_of(x).size).rows;
-  }
-  void check_parameters() const {
-    Layer::describe(self(),
-                    [](const detail::parameter_start& start, const auto& value, const auto& gradient) {
-                      check_count(start.name, value, start.count);
-                      check_count(std::string(start.name) + "_gradient", gradient, start.count);
-                    });
   }
   static void check_count(const std::string& name, const parameter_type& p, index count) {
     if (p.size() != count) detail::fail(Layer::name, name, " has ", p.size(), " elements, expected ", count);
