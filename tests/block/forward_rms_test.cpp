@@ -1,0 +1,10 @@
+// The layer with an RMSNorm of queries and keys.
+#include "forward.hpp"
+
+namespace tensornorm_test {
+namespace {
+
+INSTANTIATE_TYPED_TEST_SUITE_P(rms_qk_norm, block_forward, each_out_norm<tn::RmsNorm<double>>, out_norm_names);
+
+}  // namespace
+}  // namespace tensornorm_test

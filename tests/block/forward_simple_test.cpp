@@ -1,0 +1,10 @@
+// The layer with a SimpleNorm of queries and keys.
+#include "forward.hpp"
+
+namespace tensornorm_test {
+namespace {
+
+INSTANTIATE_TYPED_TEST_SUITE_P(simple_qk_norm, block_forward, each_out_norm<tn::SimpleNorm<double>>, out_norm_names);
+
+}  // namespace
+}  // namespace tensornorm_test

@@ -1,0 +1,10 @@
+// Gradients of the layer with an RMSNorm of queries and keys.
+#include "gradients.hpp"
+
+namespace tensornorm_test {
+namespace {
+
+INSTANTIATE_TYPED_TEST_SUITE_P(rms_qk_norm, block_gradient, each_out_norm<tn::RmsNorm<double>>, out_norm_names);
+
+}  // namespace
+}  // namespace tensornorm_test
