@@ -52,7 +52,9 @@ struct block_case {
                       : interleaves          ? tn::rotary_pairs::interleaved
                                              : tn::rotary_pairs::halves,
             .rotary_base = 20,  // so that slow pairs turn, too
-            .rotary_dims = !first ? 0 : dim_head ? 4 : 2,
+            .rotary_dims = !first     ? 0
+                           : dim_head ? 4
+                                      : 2,
             .path = path};
   }
 };
@@ -133,7 +135,8 @@ block_gradients<T> backwarded(Layer& layer, const block_case& c, const block_dat
   if (!c.has_context) return {layer.backward(data.dy, data.x, words...), {}};
   block_gradients<T> result{{}, tokens<T>(data.context.dimensions())};
   result.context.setConstant(quiet_nan<T>());
-  result.x = layer.backward(data.dy, data.x, tn::context(data.context), tn::grad_context(result.context), words...);
+  result.x =
+      layer.backward(data.dy, data.x, tn::context(data.context), tn::grad_context(result.context), words...);
   return result;
 }
 

@@ -19,8 +19,9 @@ struct out_norm_names {
 
 /// With one norm of queries and keys, each norm of the result.
 template <class QkNorm, class S = double>
-using each_out_norm = testing::Types<block_type<S, QkNorm, tn::none_t>, block_type<S, QkNorm, tn::RmsNorm<S>>,
-                                     block_type<S, QkNorm, tn::SimpleNorm<S>>, block_type<S, QkNorm, tn::LayerNorm<S>>>;
+using each_out_norm =
+    testing::Types<block_type<S, QkNorm, tn::none_t>, block_type<S, QkNorm, tn::RmsNorm<S>>,
+                   block_type<S, QkNorm, tn::SimpleNorm<S>>, block_type<S, QkNorm, tn::LayerNorm<S>>>;
 
 TYPED_TEST_P(block_forward, is_the_composition_of_its_steps_on_both_paths) {
   using T = typename TypeParam::scalar;

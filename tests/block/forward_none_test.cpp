@@ -11,7 +11,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(no_qk_norm, block_forward, each_out_norm<tn::none
 
 /// The options of a case, as numbers.
 std::array<int, 7> options_of(const block_case& c) {
-  return {static_cast<int>(c.heads), c.dim_head > 0, c.bias,        c.out_bias,
+  return {static_cast<int>(c.heads), c.dim_head > 0, c.bias,       c.out_bias,
           static_cast<int>(c.turns), c.has_context,  c.dim_out > 0};
 }
 

@@ -46,7 +46,8 @@ void expect_differences(const block_case& c, const Words&... words) {
   };
   forwarded(fused, c, data, words...);
   forwarded(unfused, c, data, words...);
-  const auto of_fused = backwarded(fused, c, data, words...), of_unfused = backwarded(unfused, c, data, words...);
+  const auto of_fused = backwarded(fused, c, data, words...),
+             of_unfused = backwarded(unfused, c, data, words...);
   const auto expect = [&](const std::string& name, const auto& a, const auto& b, auto& values) {
     const auto slopes = slopes_of(values, loss);
     // The bias of k moves all scores of a query alike unless a norm or a turn follows: its gradient is zero.

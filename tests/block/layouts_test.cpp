@@ -1,5 +1,5 @@
-// The layer of column-major tensors, expressions and maps is that of their values; it has the same bits on any
-// number of threads, and alone or in a batch.
+// The layer of column-major tensors, expressions and maps is that of their values; it has the same bits on
+// any number of threads, and alone or in a batch.
 #include "block.hpp"
 
 namespace tensornorm_test {
@@ -35,7 +35,8 @@ void expect_same(const outcome<T>& a, const outcome<T>& b) {
   EXPECT_TRUE(same_bits(a.dx, b.dx));
   EXPECT_TRUE(same_bits(a.dcontext, b.dcontext));
   ASSERT_EQ(a.gradients.size(), b.gradients.size());
-  for (std::size_t i = 0; i < a.gradients.size(); ++i) EXPECT_TRUE(same_bits(a.gradients[i], b.gradients[i])) << i;
+  for (std::size_t i = 0; i < a.gradients.size(); ++i)
+    EXPECT_TRUE(same_bits(a.gradients[i], b.gradients[i])) << i;
 }
 
 template <class Layer, class T>
@@ -91,7 +92,8 @@ TYPED_TEST(block_layouts, of_a_context_are_those_of_its_values) {
   const auto expected = outcome_of_cross<Layer>(data.x, data.context, data.context, data.dy);
   const auto columns = columns_of(data.context);
   expect_same(outcome_of_cross<Layer>(data.x, columns, data.context, data.dy), expected);
-  expect_same(outcome_of_cross<Layer>(columns_of(data.x), data.context * T(1.f), data.context, data.dy), expected);
+  expect_same(outcome_of_cross<Layer>(columns_of(data.x), data.context * T(1.f), data.context, data.dy),
+              expected);
 }
 
 TYPED_TEST(block_layouts, have_the_same_bits_on_any_number_of_threads) {

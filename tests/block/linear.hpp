@@ -90,8 +90,8 @@ struct linear_case {
 template <class L>
 using case_of = linear_case<typename L::scalar, typename L::parameter>;
 
-/// Every element of found is within (2 + min(n, 64) / 4 + n / 128) eps Σ|terms| of start + Σ a(i) · b(i), where
-/// sums(element, add) calls add(start) and add(term) for each of the n terms.
+/// Every element of found is within (2 + min(n, 64) / 4 + n / 128) eps Σ|terms| of start + Σ a(i) · b(i),
+/// where sums(element, add) calls add(start) and add(term) for each of the n terms.
 template <class A, class R, class Sums>
 testing::AssertionResult sums_within_bounds(const std::vector<R>& found, index_nn n, const Sums& sums) {
   for (std::size_t i = 0; i < found.size(); ++i) {

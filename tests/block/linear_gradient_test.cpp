@@ -7,7 +7,6 @@ namespace {
 
 template <class L, class T = typename L::scalar, class W = typename L::parameter>
 struct linear_gradient : testing::Test {
-
   struct gradients {
     std::vector<W> weight, bias;
   };

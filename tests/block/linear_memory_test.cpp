@@ -63,8 +63,8 @@ struct linear_memory : testing::Test {
     forward.weight = {weight.data(), s.in, 1};
     forward.bias = s.bias ? bias.data() : nullptr;
     forward.y = {raw(y.data()), s.out};
-    run_in_pieces<kernel::linear_kernel>(forward, kernel::linear_units(forward, level),
-                                         forward.memory(lanes), level, piece);
+    run_in_pieces<kernel::linear_kernel>(forward, kernel::linear_units(forward, level), forward.memory(lanes),
+                                         level, piece);
 
     auto back = forward;
     std::swap(back.in, back.out);
@@ -115,7 +115,8 @@ TYPED_TEST(linear_memory, units_in_any_pieces_give_the_same_bits) {
     const case_of<TypeParam> c(shape);
     at_each_level([&](kernel::isa_level level) {
       const auto whole = this->run(c, guard::after, level, shape.tokens);
-      for (const index_nn piece : {1, 2, 5}) this->expect_same(this->run(c, guard::after, level, piece), whole);
+      for (const index_nn piece : {1, 2, 5})
+        this->expect_same(this->run(c, guard::after, level, piece), whole);
     });
   }
 }

@@ -87,8 +87,8 @@ TYPED_TEST(linear, gives_a_token_the_same_bits_alone_and_among_others) {
     auto one = c;
     one.shape.tokens = 1;
     one.x.assign(c.x.begin() + token * shape.in, c.x.begin() + (token + 1) * shape.in);
-    EXPECT_TRUE(same_bits(this->forward(one), std::vector<T>(y.begin() + token * shape.out,
-                                                             y.begin() + (token + 1) * shape.out)))
+    EXPECT_TRUE(same_bits(this->forward(one),
+                          std::vector<T>(y.begin() + token * shape.out, y.begin() + (token + 1) * shape.out)))
         << token;
   }
 }

@@ -6,7 +6,6 @@ namespace {
 
 template <class Block>
 struct block_modifiers : testing::Test {
-  using T = typename Block::scalar;
   using layer_type = typename Block::layer;
 
   /// Forward on both paths against the reference that sees the same, and gradients against differences.
@@ -115,8 +114,7 @@ TYPED_TEST(block_modifiers, together_in_any_order) {
   policy.softcap = 1;
   policy.bias.push_back([&](const score_index& i) { return widen(bias(i.query, i.key)); });
   policy.key_lengths = {6, 7};
-  policy.keep.push_back(
-      [](const score_index& i) { return i.key <= i.query + (i.batch == 0 ? 6 : 7) - 4; });
+  policy.keep.push_back([](const score_index& i) { return i.key <= i.query + (i.batch == 0 ? 6 : 7) - 4; });
   this->expect(c, policy, tn::causal(align::bottom_right), tn::key_lengths(lengths), tn::score_bias(bias),
                tn::softcap(1));
   this->expect(c, policy, tn::softcap(1), tn::score_bias(bias), tn::causal(align::bottom_right),

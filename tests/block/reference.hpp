@@ -1,5 +1,5 @@
-// The attention layer from its formulas alone, in long double, with the bounds that its steps promise. Shares no
-// code with the library.
+// The attention layer from its formulas alone, in long double, with the bounds that its steps promise. Shares
+// no code with the library.
 #pragma once
 
 #include <optional>
@@ -184,12 +184,13 @@ real worst_of_bounds(const tokens<T>& y, const block_reference& expected) {
 
 /// What two paths may differ by: each is within its own bound.
 template <class T>
-testing::AssertionResult paths_agree(const tokens<T>& y, const tokens<T>& z, const block_reference& expected) {
+testing::AssertionResult paths_agree(const tokens<T>& y, const tokens<T>& z,
+                                     const block_reference& expected) {
   for (std::size_t i = 0; i < expected.y.size(); ++i) {
     const real distance = std::abs(widen(y.data()[i]) - widen(z.data()[i]));
     if (!(distance <= 2 * expected.attention[i]))
-      return testing::AssertionFailure() << "element " << i << " differs by " << distance << ", more than twice "
-                                         << expected.attention[i];
+      return testing::AssertionFailure() << "element " << i << " differs by " << distance
+                                         << ", more than twice " << expected.attention[i];
   }
   return testing::AssertionSuccess();
 }

@@ -1,5 +1,5 @@
-// Rotary embedding turns pairs of dims by position · base^(-2i / turned): at any offset, in both pairings, of all
-// dims or the first, and back again; beside guard pages, in pieces, and on each instruction set.
+// Rotary embedding turns pairs of dims by position · base^(-2i / turned): at any offset, in both pairings, of
+// all dims or the first, and back again; beside guard pages, in pieces, and on each instruction set.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -56,14 +56,8 @@ std::vector<T> turned(const rotary_shape& s, rotary_pairs pairs, const std::vect
   EXPECT_EQ(angles.size(), at(s.tokens * s.turned));
   guarded_buffer<A> table(angles.size(), side, angles);
   guarded_buffer<T> data(x.size(), side, x);
-  const kernel::rotary_problem<S> p{reinterpret_cast<S*>(data.data()),
-                                    s.tokens,
-                                    s.heads,
-                                    s.dim,
-                                    s.turned,
-                                    pairs,
-                                    table.data(),
-                                    back};
+  const kernel::rotary_problem<S> p{
+      reinterpret_cast<S*>(data.data()), s.tokens, s.heads, s.dim, s.turned, pairs, table.data(), back};
   for (index_nn last = s.batch * s.tokens; last > 0; last -= std::min(piece, last))
     kernel::dispatch_at<kernel::rotary_kernel>(level, p, std::max<index_nn>(0, last - piece), last);
   EXPECT_TRUE(same_bits(table.values(), angles));
@@ -78,8 +72,8 @@ std::vector<uncertain> reference_turned(const rotary_shape& s, rotary_pairs pair
   for (index_nn row = 0; row < s.batch * s.tokens * s.heads; ++row) {
     const real position = static_cast<real>(s.first + row / s.heads % s.tokens);
     for (index_nn i = 0; i < half; ++i) {
-      const real angle =
-          position * std::pow(static_cast<real>(s.base), -2 * static_cast<real>(i) / static_cast<real>(s.turned));
+      const real angle = position * std::pow(static_cast<real>(s.base),
+                                             -2 * static_cast<real>(i) / static_cast<real>(s.turned));
       const bool interleaved = pairs == rotary_pairs::interleaved;
       uncertain& a = x[at(row * s.dim + (interleaved ? 2 * i : i))];
       uncertain& b = x[at(row * s.dim + (interleaved ? 2 * i + 1 : i + half))];
@@ -103,9 +97,9 @@ testing::AssertionResult is_within(const std::vector<T>& x, const std::vector<un
   for (std::size_t i = 0; i < x.size(); ++i) {
     const real error = std::abs(widen(x[i]) - expected[i].value);
     if (!(error <= expected[i].error))
-      return testing::AssertionFailure() << "element " << i << " is " << widen(x[i]) << ", expected "
-                                         << expected[i].value << ": error " << error << ", bound "
-                                         << expected[i].error;
+      return testing::AssertionFailure()
+             << "element " << i << " is " << widen(x[i]) << ", expected " << expected[i].value << ": error "
+             << error << ", bound " << expected[i].error;
   }
   return testing::AssertionSuccess();
 }
@@ -116,7 +110,8 @@ struct rotary : testing::Test {
   static void for_each(const Visit& visit) {
     for (const rotary_shape& shape : rotary_shapes())
       for (const rotary_pairs pairs : both_pairings) {
-        SCOPED_TRACE(testing::Message() << shape << (pairs == rotary_pairs::halves ? ", halves" : ", interleaved"));
+        SCOPED_TRACE(testing::Message()
+                     << shape << (pairs == rotary_pairs::halves ? ", halves" : ", interleaved"));
         visit(shape, pairs, normal<T>(shape.count(), 1131));
       }
   }

@@ -90,8 +90,8 @@ reference_2d reference_attention_2d(const tn::Attention2d<T>& block, const case_
           if (sight.keep && !sight.keep(n, h, i, j)) s.value = -std::numeric_limits<real>::infinity();
           return s;
         };
-        const attended_row row =
-            uncertain_attention<A>(positions, dim, score, [&](index_2d j, index_2d d) { return of(2, h, d, j); });
+        const attended_row row = uncertain_attention<A>(
+            positions, dim, score, [&](index_2d j, index_2d d) { return of(2, h, d, j); });
         for (index_2d d = 0; d < dim; ++d) {
           const uncertain& moved = row.moved[at(d)];
           const std::size_t place = at(out_channel(h, d) * positions + i);

@@ -83,7 +83,8 @@ attended_row uncertain_attention(std::ptrdiff_t keys, std::ptrdiff_t dim, const 
   return result;
 }
 
-/// A norm of a row of T: within its promise, and the errors of x move both x and r = 1 / sqrt(scatter / n + eps).
+/// A norm of a row of T: within its promise, and the errors of x move both x and r = 1 / sqrt(scatter / n +
+/// eps).
 template <class T>
 std::vector<uncertain> uncertain_norm(const formula& f, const std::vector<uncertain>& x,
                                       const std::vector<real>& weight, const std::vector<real>& bias) {
