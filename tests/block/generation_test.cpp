@@ -4,10 +4,8 @@
 namespace tensornorm_test {
 namespace {
 
-template <class Block, class T = typename Block::scalar>
-struct generation : testing::Test {
-  using layer_type = typename Block::layer;
-
+template <class T, class Layer>
+struct generation_calls : testing::Test {
   static constexpr index_nn length = 23;
 
   static tn::key_value_cache_options cache_for(const block_case& c, index_nn block) {
@@ -21,7 +19,7 @@ struct generation : testing::Test {
 
   /// y of tokens [first, ends.back()), piece by piece.
   template <class... Words>
-  static tokens<T> generated(const layer_type& layer, tn::KeyValueCache<T>& cache, const tokens<T>& x,
+  static tokens<T> generated(const Layer& layer, tn::KeyValueCache<T>& cache, const tokens<T>& x,
                              const std::vector<index_nn>& ends, const Words&... words) {
     const index_nn from = cache.size();
     tokens<T> y(x.dimension(0), ends.back() - from, layer.options().dim_out);
@@ -43,12 +41,14 @@ struct generation : testing::Test {
     return all;
   }
 
-  static constexpr block_case cases[] = {
+  static constexpr block_case cases[4] = {
       {2, 2, 6, true, true, turning::none, false, 0, 2, length},
       {4, 2, 0, true, true, turning::halves, false, 7, 2, length},
       {3, 1, 6, false, false, turning::first_interleaved, false, 0, 1, length},
       {4, 1, 0, true, false, turning::interleaved, false, 0, 3, length}};
 };
+template <class Block>
+struct generation : generation_calls<typename Block::scalar, typename Block::layer> {};
 using layers =
     testing::Types<block_type<double, tn::none_t, tn::none_t>,
                    block_type<float, tn::RmsNorm<float>, tn::LayerNorm<float>>,

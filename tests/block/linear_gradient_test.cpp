@@ -5,8 +5,8 @@
 namespace tensornorm_test {
 namespace {
 
-template <class L, class T = typename L::scalar, class W = typename L::parameter>
-struct linear_gradient : testing::Test {
+template <class T, class W>
+struct linear_gradient_calls : testing::Test {
   struct gradients {
     std::vector<W> weight, bias;
   };
@@ -39,6 +39,8 @@ struct linear_gradient : testing::Test {
 
   tn::workspace memory;
 };
+template <class L>
+struct linear_gradient : linear_gradient_calls<typename L::scalar, typename L::parameter> {};
 TYPED_TEST_SUITE(linear_gradient, all_linear_scalars, linear_scalar_names);
 
 TYPED_TEST(linear_gradient, is_its_sum_at_every_size) {
