@@ -148,6 +148,10 @@ auto parameter_gradients(Layer& layer) {
   return all;
 }
 
+/// Whether a gradient may be nothing but roundings: what is added to all keys moves all scores of a query
+/// alike, unless a norm or a turn follows.
+inline bool may_vanish(const std::string& name) { return name == "k_bias" || name == "k_norm_bias"; }
+
 /// The call throws exactly this text.
 template <class Call>
 void expect_error(const std::string& text, const Call& call) {

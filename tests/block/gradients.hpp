@@ -50,8 +50,7 @@ void expect_differences(const block_case& c, const Words&... words) {
              of_unfused = backwarded(unfused, c, data, words...);
   const auto expect = [&](const std::string& name, const auto& a, const auto& b, auto& values) {
     const auto slopes = slopes_of(values, loss);
-    // The bias of k moves all scores of a query alike unless a norm or a turn follows: its gradient is zero.
-    const real elsewhere = name == "k_bias" ? 1 : 0;
+    const real elsewhere = may_vanish(name) ? 1 : 0;
     expect_slopes(name + ", fused", elements_of(a), slopes, elsewhere);
     expect_slopes(name + ", unfused", elements_of(b), slopes, elsewhere);
   };

@@ -100,8 +100,8 @@ testing::AssertionResult sums_within_bounds(const std::vector<R>& found, index_n
       sum += term;
       magnitude += std::abs(term);
     });
-    const real bound =
-        projection_roundings(n) * epsilon<A>() * magnitude + (is_16_bit<R> ? ulp<R>(sum) / 2 : 0);
+    const real of_sum = projection_roundings(n) * epsilon<A>() * magnitude;
+    const real bound = of_sum + (is_16_bit<R> ? ulp<R>(std::abs(sum) + of_sum) / 2 : 0);
     const real error = std::abs(widen(found[i]) - sum);
     if (!(error <= bound))
       return testing::AssertionFailure() << "element " << i << " is " << widen(found[i]) << ", expected "

@@ -108,8 +108,8 @@ class block_oracle {
       for (index_nn i = 0; i < dims / 2; ++i) {
         uncertain& a = x[row * at(dim_) + at(interleaved ? 2 * i : i)];
         uncertain& b = x[row * at(dim_) + at(interleaved ? 2 * i + 1 : i + dims / 2)];
-        const real angle = position / std::pow(real{20}, static_cast<real>(2 * i) / static_cast<real>(dims));
-        const auto pair = uncertain_turn<A>(a, b, angle);
+        const real frequency = 1 / std::pow(real{20}, static_cast<real>(2 * i) / static_cast<real>(dims));
+        const auto pair = uncertain_turn<A>(a, b, position, frequency);
         a = pair.first.template stored<T>();
         b = pair.second.template stored<T>();
       }

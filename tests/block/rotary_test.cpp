@@ -72,12 +72,12 @@ std::vector<uncertain> reference_turned(const rotary_shape& s, rotary_pairs pair
   for (index_nn row = 0; row < s.batch * s.tokens * s.heads; ++row) {
     const real position = static_cast<real>(s.first + row / s.heads % s.tokens);
     for (index_nn i = 0; i < half; ++i) {
-      const real angle = position * std::pow(static_cast<real>(s.base),
-                                             -2 * static_cast<real>(i) / static_cast<real>(s.turned));
+      const real frequency =
+          std::pow(static_cast<real>(s.base), -2 * static_cast<real>(i) / static_cast<real>(s.turned));
       const bool interleaved = pairs == rotary_pairs::interleaved;
       uncertain& a = x[at(row * s.dim + (interleaved ? 2 * i : i))];
       uncertain& b = x[at(row * s.dim + (interleaved ? 2 * i + 1 : i + half))];
-      const auto [c, d] = uncertain_turn<tn::accumulator_t<T>>(a, b, back ? -angle : angle);
+      const auto [c, d] = uncertain_turn<tn::accumulator_t<T>>(a, b, back ? -position : position, frequency);
       a = c.template stored<T>();
       b = d.template stored<T>();
     }

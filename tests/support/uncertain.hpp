@@ -120,16 +120,19 @@ std::vector<uncertain> uncertain_norm(const formula& f, const std::vector<uncert
   return y;
 }
 
-/// (a, b) turned by an angle. cos and sin are rounded to A, and so are a product and the result; the angle
-/// itself is computed in double.
+/// (a, b) turned by position · frequency. cos and sin are rounded to A, and so are a product and the result.
+/// The angle is computed in double, the frequency as a power, whose exponent is rounded, too.
 template <class A>
-std::pair<uncertain, uncertain> uncertain_turn(const uncertain& a, const uncertain& b, real angle) {
+std::pair<uncertain, uncertain> uncertain_turn(const uncertain& a, const uncertain& b, real position,
+                                               real frequency) {
+  const real angle = position * frequency;
   const real c = std::cos(angle), s = std::sin(angle);
-  const real of_angle = 2 * epsilon<double>() * std::abs(angle) * (a.reach() + b.reach());
+  const real angle_error = (2 + std::abs(std::log(frequency))) * epsilon<double>() * std::abs(angle);
   const auto sum = [&](real by_a, real by_b) {
     const real magnitude = std::abs(by_a) * a.reach() + std::abs(by_b) * b.reach();
     return uncertain{a.value * by_a + b.value * by_b, std::abs(by_a) * a.error + std::abs(by_b) * b.error +
-                                                          2 * epsilon<A>() * magnitude + of_angle};
+                                                          2 * epsilon<A>() * magnitude +
+                                                          angle_error * (a.reach() + b.reach())};
   };
   return {sum(c, -s), sum(s, c)};
 }
