@@ -1,5 +1,6 @@
 // Modifiers pass through the layer, forward and backward, on both paths.
-#include "gradients.hpp"
+#include "differences.hpp"
+#include "reference.hpp"
 
 namespace tensornorm_test {
 namespace {

@@ -1,7 +1,7 @@
-// The gradients of the layer are those of differences of its y, for every pair of norms and of options.
+// Gradients of the layer against differences of its y.
 #pragma once
 
-#include "forward.hpp"
+#include "block.hpp"
 
 namespace tensornorm_test {
 
@@ -60,17 +60,5 @@ void expect_differences(const block_case& c, const Words&... words) {
   ASSERT_EQ(p.size(), q.size());
   for (std::size_t i = 0; i < p.size(); ++i) expect(p[i].name, p[i].gradient, q[i].gradient, p[i].value);
 }
-
-template <class Block>
-struct block_gradient : testing::Test {};
-TYPED_TEST_SUITE_P(block_gradient);
-
-TYPED_TEST_P(block_gradient, is_that_of_differences_for_x_the_context_and_every_parameter) {
-  for (const block_case& c : block_cases) {
-    SCOPED_TRACE(testing::Message() << c);
-    expect_differences<typename TypeParam::layer>(c);
-  }
-}
-REGISTER_TYPED_TEST_SUITE_P(block_gradient, is_that_of_differences_for_x_the_context_and_every_parameter);
 
 }  // namespace tensornorm_test

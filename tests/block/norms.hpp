@@ -1,6 +1,8 @@
-// The layer is the composition of its steps, for every pair of norms and of options.
+// The layer is the composition of its steps, and its gradients are those of differences of its y, for every
+// pair of norms and of options.
 #pragma once
 
+#include "differences.hpp"
 #include "reference.hpp"
 
 namespace tensornorm_test {
@@ -43,5 +45,17 @@ TYPED_TEST_P(block_forward, is_the_composition_of_its_steps_on_both_paths) {
   }
 }
 REGISTER_TYPED_TEST_SUITE_P(block_forward, is_the_composition_of_its_steps_on_both_paths);
+
+template <class Block>
+struct block_gradient : testing::Test {};
+TYPED_TEST_SUITE_P(block_gradient);
+
+TYPED_TEST_P(block_gradient, is_that_of_differences_for_x_the_context_and_every_parameter) {
+  for (const block_case& c : block_cases) {
+    SCOPED_TRACE(testing::Message() << c);
+    expect_differences<typename TypeParam::layer>(c);
+  }
+}
+REGISTER_TYPED_TEST_SUITE_P(block_gradient, is_that_of_differences_for_x_the_context_and_every_parameter);
 
 }  // namespace tensornorm_test

@@ -1,13 +1,14 @@
-// The layer without a norm of queries and keys.
+// The layer and its gradients without a norm of queries and keys.
 #include <array>
 #include <set>
 
-#include "forward.hpp"
+#include "norms.hpp"
 
 namespace tensornorm_test {
 namespace {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(no_qk_norm, block_forward, each_out_norm<tn::none_t>, out_norm_names);
+INSTANTIATE_TYPED_TEST_SUITE_P(no_qk_norm, block_gradient, each_out_norm<tn::none_t>, out_norm_names);
 
 /// The options of a case, as numbers.
 std::array<int, 7> options_of(const block_case& c) {
