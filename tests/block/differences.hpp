@@ -22,7 +22,7 @@ std::vector<real> slopes_of(Values& values, const Loss& loss) {
   return slopes;
 }
 
-/// The larger of the two largest, so that a gradient that is nothing but roundings is compared with others.
+/// Each within 1e-7 of the largest slope, or of `elsewhere` if that is larger.
 inline void expect_slopes(const std::string& name, const std::vector<double>& gradient,
                           const std::vector<real>& slopes, real elsewhere) {
   ASSERT_EQ(gradient.size(), slopes.size()) << name;
