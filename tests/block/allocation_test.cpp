@@ -23,7 +23,7 @@ void expect_no_further_growth(tn::attention_path path, Eigen::Index count) {
   const int first_forward = allocations_of(forward), first_backward = allocations_of(backward);
   const int second_forward = allocations_of(forward), second_backward = allocations_of(backward);
   EXPECT_LT(second_forward, first_forward);
-  EXPECT_LT(second_backward, first_backward);
+  EXPECT_LE(second_backward, first_backward);
   // x in rows, y, and angles for q and k; dy and x in rows, the gradients of the result, q, k, v and x, the
   // last in two scalars for half, and angles.
   EXPECT_LE(second_forward, 4);
