@@ -7,8 +7,8 @@
 #include <tensornorm/nn/attention2d.hpp>
 #include <vector>
 
-#include "../support/bounds.hpp"
 #include "../support/tensors.hpp"
+#include "../support/uncertain.hpp"
 
 namespace tensornorm_test {
 
@@ -42,75 +42,6 @@ struct reference_2d {
   std::vector<real> attention;  // of attention and the last projection: what two paths may differ by, each
 };
 
-/// A number and how far the block's may be from it.
-struct uncertain {
-  real value = 0;
-  real error = 0;
-
-  /// Rounded to T, where the block keeps it.
-  template <class T>
-  uncertain stored() const {
-    return is_16_bit<T> ? uncertain{value, error + ulp<T>(std::abs(value) + error) / 2} : *this;
-  }
-};
-
-/// start + Σ weight(c) · x(c): a projection is within (2 + min(in, 64) / 4 + in / 128) eps Σ|terms|, and passes on the errors of
-/// what goes into it.
-template <class A, class Weight, class Input>
-uncertain project_2d(real start, index_2d in, const Weight& weight, const Input& input) {
-  uncertain sum{start, 0};
-  real magnitude = std::abs(start);
-  for (index_2d c = 0; c < in; ++c) {
-    const uncertain x = input(c);
-    const real w = weight(c);
-    sum.value += w * x.value;
-    sum.error += std::abs(w) * x.error;
-    magnitude += std::abs(w) * (std::abs(x.value) + x.error);
-  }
-  sum.error += projection_roundings(in) * epsilon<A>() * magnitude;
-  return sum;
-}
-
-/// One query against all keys: the errors of scores move the weights by a factor, those of values the result;
-/// attention itself is within 2 (4 + max|s|) eps of the largest result, here before anything cancels.
-struct attended_2d {
-  std::vector<uncertain> moved;  // by what goes in
-  real own = 0;                  // by attention itself
-};
-
-template <class A, class Score, class Value>
-attended_2d attend_2d(index_2d keys, index_2d dim, const Score& score, const Value& value) {
-  std::vector<uncertain> s;
-  real largest = -std::numeric_limits<real>::infinity(), peak = 0, error = 0, sum = 0;
-  for (index_2d j = 0; j < keys; ++j) {
-    s.push_back(score(j));
-    if (std::isinf(s.back().value)) continue;
-    largest = std::max(largest, s.back().value);
-    peak = std::max(peak, std::abs(s.back().value));
-    error = std::max(error, s.back().error);
-  }
-  for (const uncertain& x : s) sum += std::isinf(x.value) ? 0 : std::exp(x.value - largest);
-  attended_2d result;
-  real gross_peak = 0;
-  for (index_2d d = 0; d < dim; ++d) {
-    uncertain o;
-    real gross = 0;
-    for (index_2d j = 0; j < keys; ++j) {
-      if (std::isinf(s[static_cast<std::size_t>(j)].value)) continue;
-      const real w = std::exp(s[static_cast<std::size_t>(j)].value - largest) / sum;
-      const uncertain v = value(j, d);
-      o.value += w * v.value;
-      o.error += w * v.error;
-      gross += w * (std::abs(v.value) + v.error);
-    }
-    o.error += std::expm1(2 * error) * gross;
-    gross_peak = std::max(gross_peak, gross);
-    result.moved.push_back(o);
-  }
-  result.own = 2 * (4 + peak) * epsilon<A>() * gross_peak;
-  return result;
-}
-
 template <class T>
 reference_2d reference_attention_2d(const tn::Attention2d<T>& block, const case_2d& c,
                                     const std::vector<T>& x, const sight_2d& sight = {},
@@ -134,7 +65,7 @@ reference_2d reference_attention_2d(const tn::Attention2d<T>& block, const case_
     for (index_2d k = 0; k < 3 * channels; ++k)
       for (index_2d p = 0; p < positions; ++p)
         qkv[at(k * positions + p)] =
-            project_2d<A>(
+            uncertain_projection<A>(
                 bias ? widen(block.qkv_bias(k)) : 0, options.dim,
                 [&](index_2d i) { return widen(block.qkv_weight(k, i)); },
                 [&](index_2d i) {
@@ -159,8 +90,8 @@ reference_2d reference_attention_2d(const tn::Attention2d<T>& block, const case_
           if (sight.keep && !sight.keep(n, h, i, j)) s.value = -std::numeric_limits<real>::infinity();
           return s;
         };
-        const attended_2d row =
-            attend_2d<A>(positions, dim, score, [&](index_2d j, index_2d d) { return of(2, h, d, j); });
+        const attended_row row = uncertain_attention<A>(
+            positions, dim, score, [&](index_2d j, index_2d d) { return of(2, h, d, j); });
         for (index_2d d = 0; d < dim; ++d) {
           const uncertain& moved = row.moved[at(d)];
           const std::size_t place = at(out_channel(h, d) * positions + i);
@@ -171,7 +102,7 @@ reference_2d reference_attention_2d(const tn::Attention2d<T>& block, const case_
     for (index_2d k = 0; k < c.dim_out(); ++k)
       for (index_2d p = 0; p < positions; ++p) {
         const auto from = [&](const std::vector<uncertain>& input) {
-          return project_2d<A>(
+          return uncertain_projection<A>(
                      bias ? widen(block.proj_bias(k)) : 0, channels,
                      [&](index_2d i) { return widen(block.proj_weight(k, i)); },
                      [&](index_2d i) { return input[at(i * positions + p)]; })
