@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
@@ -345,7 +346,10 @@ void run(const settings& s) {
 
 template <class Number>
 void add_number(CLI::App& app, const char* name, Number& number, const char* meaning) {
-  app.add_option(name, number, meaning)->check(CLI::PositiveNumber)->capture_default_str();
+  const auto positive = [](const std::string& value) {
+    return std::strtod(value.c_str(), nullptr) > 0 ? "" : "expected a positive number, got " + value;
+  };
+  app.add_option(name, number, meaning)->check(positive)->capture_default_str();
 }
 
 }  // namespace

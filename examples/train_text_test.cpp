@@ -96,7 +96,7 @@ TEST(train_text_test, says_in_one_sentence_what_is_wrong) {
   expect("nowhere.txt", "cannot read nowhere.txt\n");
   expect(few_steps + " --heads 5", "heads is 5, expected a divisor of dim, 32");
   expect(few_steps + " --context 1000000", "expected at least 2000002\n");
-  expect(few_steps + " --batch 0", "--batch");
+  expect(few_steps + " --batch 0", "--batch: expected a positive number, got 0\n");
 }
 
 }  // namespace
