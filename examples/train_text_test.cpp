@@ -42,7 +42,8 @@ outcome run(const std::string& arguments) {
   return {status, text_of(out), text_of(err)};
 }
 
-const std::string few_steps = "\"" TRAIN_TEXT_FILE "\" --steps 20 --width 32 --context 32 --length 40";
+const std::string text = "\"" TRAIN_TEXT_FILE "\"";
+const std::string few_steps = text + " --steps 20 --width 32 --context 32 --length 40";
 
 /// The losses on the line that begins with this word.
 std::vector<double> losses(const std::string& printed, const std::string& first) {
@@ -94,9 +95,9 @@ TEST(train_text_test, says_in_one_sentence_what_is_wrong) {
     EXPECT_THAT(result.err, HasSubstr(sentence));
   };
   expect("nowhere.txt", "cannot read nowhere.txt\n");
-  expect(few_steps + " --heads 5", "heads is 5, expected a divisor of dim, 32");
-  expect(few_steps + " --context 1000000", "expected at least 2000002\n");
-  expect(few_steps + " --batch 0", "--batch: expected a positive number, got 0\n");
+  expect(text + " --heads 5", "heads is 5, expected a divisor of dim, 64");
+  expect(text + " --context 1000000", "expected at least 2000002\n");
+  expect(text + " --batch 0", "--batch: expected a positive number, got 0\n");
 }
 
 }  // namespace
