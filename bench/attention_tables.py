@@ -106,14 +106,28 @@ def block_table(data):
     print_table(title, header, rows)
 
 
+def layer_table(data):
+    works = ("forward", "backward", "decode")
+    rows = []
+    for key in data.keys("layer"):
+        start = f"{key}/float/tokens/"
+        peak = f"{start}peak/multiply_adds"
+        names = [f"{start}{work}/{path}" for work in works for path in ("fused", "unfused")]
+        rows.append([data.titles[key], *(speed_cell(data, name, peak, "flops") for name in [*names, peak])])
+    header = ["shape", *(f"{work}{path}" for work in works for path in ("", ", unfused")), "peak"]
+    print_table("the layer Attention, float, causal, one thread: GFLOP/s of what is seen; decode is 1 token "
+                "after 1023 (in brackets: of the multiply-add peak)", header, rows)
+
+
 def print_all(data):
-    if not any(data.keys(kind) for kind in ("attention", "grid", "decode", "block")):
+    if not any(data.keys(kind) for kind in ("attention", "grid", "decode", "block", "layer")):
         return
     main_tables(data)
     backward_table(data)
     variant_table(data)
     decode_table(data)
     block_table(data)
+    layer_table(data)
     memory_table(data)
     print("Eigen: head by head with Eigen's own matrix products and the same flags.")
     print("peak: independent fused multiply-adds of the widest vectors in use, and nothing else.\n")

@@ -83,6 +83,7 @@ int main(int argc, char** argv) try {
     bench::add_attention_backward<bench::attention_backward, scalar>(wanted);
     bench::add_attention_backward<bench::attention_unfused_backward, scalar>(wanted);
     bench::add_attention2d(wanted);
+    bench::add_attention_layer(wanted);
   }
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -2,7 +2,7 @@
 
 A benchmark is named  shape/scalar/layout/work/contender  with /2_threads behind it where it ran on a pool
 of two. The work is a norm, its backward pass, or what is fused with it; for attention which keys are seen:
-dense or causal. The references are named alike: copy/memcpy and copy/non_temporal for norms, copy_of_two/
+dense or causal; for its layer forward, backward or decode. The references are named alike: copy/memcpy and copy/non_temporal for norms, copy_of_two/
 where two arrays are read and two written, triad/plain and triad/non_temporal for backward passes;
 peak/multiply_adds, and the variants of read/, for attention.
 """
@@ -19,8 +19,8 @@ PAST_CACHE = 96e6
 TINY = 4096
 
 # The kinds of shapes and how their keys start; the first that fits.
-KINDS = {"block": "attention2d_", "decode": "attention_decode_", "grid": "attention_grid_",
-         "attention": "attention_", "norm": ""}
+KINDS = {"block": "attention2d_", "layer": "attention_layer_", "decode": "attention_decode_",
+         "grid": "attention_grid_", "attention": "attention_", "norm": ""}
 
 
 def plain_name(name):

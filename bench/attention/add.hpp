@@ -29,4 +29,7 @@ void add_attention_backward(sweep wanted);
 /// The block over images, in float.
 void add_attention2d(sweep wanted);
 
+/// The layer over tokens, in float.
+void add_attention_layer(sweep wanted);
+
 }  // namespace bench
