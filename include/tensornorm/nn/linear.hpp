@@ -100,8 +100,8 @@ struct linear_layer {
   }
 
  private:
-  template <class P, std::size_t Rank>
-  static void check_shape(const char* name, const char* kind, const P& p, const sizes<Rank>& expected) {
+  template <class P>
+  static void check_shape(const char* name, const char* kind, const P& p, const sizes<rank_of<P>>& expected) {
     if (const auto size = shape_of(p).size; size != expected)
       fail("Attention", name, kind, " has shape ", shape_text(size), ", expected ", shape_text(expected));
   }
