@@ -17,11 +17,6 @@ namespace {
 
 using tn::align;
 
-/// Whether the kernels now run with fused multiply-add.
-bool has_fma() {
-  return tn::kernel::active_isa() != tn::kernel::isa_level::baseline || tn::kernel::baseline::has_fma;
-}
-
 constexpr attention_shape shapes[] = {
     {.queries = 1, .keys = 1, .dim = 1},
     {.heads = 2, .queries = 3, .keys = 5, .dim = 3, .dim_v = 2},

@@ -18,11 +18,6 @@
 namespace tensornorm_test {
 namespace {
 
-/// Whether the kernels now run with fused multiply-add.
-bool has_fma() {
-  return tn::kernel::active_isa() != tn::kernel::isa_level::baseline || tn::kernel::baseline::has_fma;
-}
-
 const std::vector<row_block>& blocks() {
   static const std::vector<row_block> all = {
       {7, 2, 1},    {9, 3, 1},    {5, 8, 1},   {3, 17, 1},   {3, 31, 1},    {3, 63, 1},

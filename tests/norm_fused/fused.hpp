@@ -106,11 +106,6 @@ Matrix normal_matrix(Eigen::Index rows, Eigen::Index cols, std::uint32_t seed) {
   return m;
 }
 
-/// Whether fma rounds once at the level in use.
-inline bool has_fma() {
-  return kernel::active_isa() != kernel::isa_level::baseline || kernel::baseline::has_fma;
-}
-
 /// The functions of the library, as types that vectors of any size take.
 using silu_of = kernel::silu_function;
 using gelu_of = kernel::gelu_function;

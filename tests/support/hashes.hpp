@@ -10,6 +10,7 @@
 #include <string>
 
 #include "data.hpp"
+#include "levels.hpp"
 
 namespace tensornorm_test {
 

@@ -12,6 +12,11 @@ namespace tensornorm_test {
 
 namespace kernel = tensornorm::kernel;
 
+/// Whether the kernels now run with fused multiply-add, on which their bits depend.
+inline bool has_fma() {
+  return kernel::active_isa() != kernel::isa_level::baseline || kernel::baseline::has_fma;
+}
+
 /// Calls f(level) for every instruction-set level up to the one in use.
 template <class F>
 void at_each_level(const F& f) {
