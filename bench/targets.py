@@ -40,9 +40,9 @@ FRACTIONS = [
         for norm, name in NORMS.items()
     ),
     *(
-        (f"{name} backward, in cache, 512x1024: of a triad",
-         f"in_cache_512x1024/float/rows/{norm}_backward/tensornorm", "in_cache_512x1024/float/rows/triad/plain",
-         0.55)
+        (f"{name} backward, in cache, 512x1024: of that triad",
+         f"in_cache_512x1024/float/rows/{norm}_backward/tensornorm",
+         "in_cache_512x1024/float/rows/triad/non_temporal", 0.55)
         for norm, name in NORMS.items()
     ),
     *(
