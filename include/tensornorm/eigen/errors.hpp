@@ -42,4 +42,10 @@ template <class... Parts>
   throw std::invalid_argument(text.str());
 }
 
+/// An option that must be at least this.
+inline void check_at_least(const char* function, const char* name, std::ptrdiff_t value,
+                           std::ptrdiff_t least) {
+  if (value < least) fail(function, name, " is ", value, ", expected at least ", least);
+}
+
 }  // namespace tensornorm::inline TENSORNORM_ABI::detail

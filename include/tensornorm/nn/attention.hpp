@@ -176,8 +176,8 @@ class Attention {
   }
 
   static attention_options completed(attention_options o) {
-    const auto positive = [](const char* name, index value) {
-      if (value <= 0) detail::fail("Attention", name, " is ", value, ", expected at least 1");
+    const auto positive = [](const char* option, Eigen::Index value) {
+      detail::check_at_least("Attention", option, value, 1);
     };
     positive("dim", o.dim);
     positive("heads", o.heads);

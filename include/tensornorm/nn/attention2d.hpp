@@ -99,8 +99,8 @@ Attention2d<Scalar>::Attention2d(const attention2d_options& options, std::uint64
   static_assert(detail::supported_scalar<Scalar>,
                 "tensornorm computes on float, double, Eigen::half and Eigen::bfloat16: choose one of these");
   if (options_.dim_out == 0) options_.dim_out = options_.dim;
-  const auto positive = [](const char* name, Eigen::Index value) {
-    if (value <= 0) detail::fail("Attention2d", name, " is ", value, ", expected at least 1");
+  const auto positive = [](const char* option, Eigen::Index value) {
+    detail::check_at_least("Attention2d", option, value, 1);
   };
   positive("dim", options_.dim);
   positive("dim_out", options_.dim_out);

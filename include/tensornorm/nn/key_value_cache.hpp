@@ -34,8 +34,8 @@ class KeyValueCache {
 
   explicit KeyValueCache(const key_value_cache_options& options) : options_(options) {
     if (options_.value_dim == 0) options_.value_dim = options_.dim_head;
-    const auto positive = [](const char* name, Eigen::Index value) {
-      if (value <= 0) detail::fail("KeyValueCache", name, " is ", value, ", expected at least 1");
+    const auto positive = [](const char* option, Eigen::Index value) {
+      detail::check_at_least("KeyValueCache", option, value, 1);
     };
     positive("batch", options_.batch);
     positive("key_heads", options_.key_heads);

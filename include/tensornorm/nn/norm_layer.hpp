@@ -178,7 +178,7 @@ class NormLayer {
   }
 
   static void check_at_least(const char* name, index value, index least) {
-    if (value < least) detail::fail(Layer::name, name, " is ", value, ", expected at least ", least);
+    detail::check_at_least(Layer::name, name, value, least);
   }
 
   /// The rows of an x of these sizes, which must fit. GroupNorm has another rule.
