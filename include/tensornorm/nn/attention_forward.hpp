@@ -25,7 +25,7 @@ constexpr void check_layer_words() {
 
 /// The context among the words, in rows, if there is one.
 template <class Scalar, class X, class Device, class... Words>
-void read_context(std::optional<token_rows<Scalar>>& context, const X& x, const Device& device,
+void read_context(std::optional<tokens_in_rows<Scalar>>& context, const X& x, const Device& device,
                   const Words&... words) {
   if constexpr (has_context<Words...>) {
     using C = std::remove_cvref_t<decltype(context_of(x, words...))>;
@@ -75,10 +75,10 @@ auto forward_of_layer(Layer& layer, attention_state<Scalar>& state, const X& x, 
   check_layer_words<Scalar, X, Words...>();
   const auto& device = device_of(words...);
   const auto& options = layer.options();
-  const token_rows<Scalar> rows(x, device);
-  std::optional<token_rows<Scalar>> context;
+  const tokens_in_rows<Scalar> rows(x, device);
+  std::optional<tokens_in_rows<Scalar>> context;
   read_context(context, x, device, words...);
-  const token_rows<Scalar>& from = context ? *context : rows;
+  const tokens_in_rows<Scalar>& from = context ? *context : rows;
   const index batch = rows.size[0], queries = rows.size[1];
   rows.check("x", {batch, queries, options.dim});
   from.check("context", {batch, from.size[1], options.dim_context});

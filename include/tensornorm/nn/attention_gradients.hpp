@@ -72,10 +72,10 @@ class layer_gradients {
                   "dy must have the scalar type and the axes of y");
     const auto& device = device_of(words...);
     const auto& options = layer.options();
-    const token_rows<Scalar> rows(x, device), dy_rows(dy, device);
-    std::optional<token_rows<Scalar>> context;
+    const tokens_in_rows<Scalar> rows(x, device), dy_rows(dy, device);
+    std::optional<tokens_in_rows<Scalar>> context;
     read_context(context, x, device, words...);
-    const token_rows<Scalar>& from = context ? *context : rows;
+    const tokens_in_rows<Scalar>& from = context ? *context : rows;
     const index batch = state_.q.dimension(0), queries = state_.q.dimension(1);
     rows.check("x", {batch, queries, options.dim});
     from.check("context", {batch, state_.k.dimension(1), options.dim_context});
@@ -104,7 +104,7 @@ class layer_gradients {
   /// dq, dk and dv, from dy; and the gradients of what follows attention. All that can be refused is before
   /// the first gradient is written.
   template <kernel::attention_path Path, class Layer, class Device, class... Words>
-  void run_attention_gradient(Layer& layer, const token_rows<Scalar>& dy, workspace& memory,
+  void run_attention_gradient(Layer& layer, const tokens_in_rows<Scalar>& dy, workspace& memory,
                               const Device& device, const Words&... words) {
     std::apply(
         [&](const auto&... m) {
@@ -137,7 +137,7 @@ class layer_gradients {
 
   /// Back through the first projections.
   template <class Layer, class Device, class... Words>
-  tokens_type project_back(Layer& layer, const token_rows<Scalar>& x, const token_rows<Scalar>& from,
+  tokens_type project_back(Layer& layer, const tokens_in_rows<Scalar>& x, const tokens_in_rows<Scalar>& from,
                            workspace& memory, const Device& device, const Words&... words) {
     const token_matrix<const Scalar> of_q{dq_.data(), x.tokens(), layer.q.out()},
         of_k{dk_.data(), from.tokens(), layer.k.out()}, of_v{dv_.data(), from.tokens(), layer.v.out()};

@@ -14,10 +14,10 @@ namespace tensornorm::inline TENSORNORM_ABI::detail {
 
 /// Tokens in row-major memory: where they lie, or in a copy.
 template <class Scalar>
-class token_rows {
+class tokens_in_rows {
  public:
   template <class X, class Device>
-  token_rows(const X& x, const Device& device) : size(shape_of(x).size) {
+  tokens_in_rows(const X& x, const Device& device) : size(shape_of(x).size) {
     if constexpr (row_major<X> && plain_tensor<X>) {
       data = x.data();
     } else {
@@ -29,8 +29,8 @@ class token_rows {
       data = copy_.data();
     }
   }
-  token_rows(const token_rows&) = delete;
-  token_rows& operator=(const token_rows&) = delete;
+  tokens_in_rows(const tokens_in_rows&) = delete;
+  tokens_in_rows& operator=(const tokens_in_rows&) = delete;
 
   index tokens() const { return size[0] * size[1]; }
   token_matrix<const Scalar> matrix() const { return {data, tokens(), size[2]}; }
@@ -67,7 +67,7 @@ struct attention_state {
 
   /// to = the tokens times a weight, a head of it in each row of the last axis.
   template <class Linear, class Device>
-  static void project(const Linear& linear, const token_rows<Scalar>& x, index heads, heads_type& to,
+  static void project(const Linear& linear, const tokens_in_rows<Scalar>& x, index heads, heads_type& to,
                       workspace& memory, const Device& device) {
     to.resize(x.size[0], x.size[1], heads, linear.out() / heads);
     linear.forward(x.matrix(), to.data(), memory, device);
