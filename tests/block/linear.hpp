@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <tensornorm/tensornorm.hpp>
+#include <utility>
 
 #include "../support/bounds.hpp"
 #include "../support/data.hpp"
@@ -46,12 +47,16 @@ inline std::ostream& operator<<(std::ostream& out, const linear_shape& s) {
              << " bias";
 }
 
-/// Every number of tokens up to 130 with sizes that come round, and long sequences.
+/// Every number of tokens up to 130 with sizes that come round, many channels, and long sequences.
 inline std::vector<linear_shape> linear_shapes() {
   constexpr index_nn sizes[] = {1, 3, 16, 59, 64, 130};
   std::vector<linear_shape> all;
   for (index_nn tokens = 1; tokens <= 130; ++tokens)
     all.push_back({tokens, sizes[tokens % 6], sizes[tokens / 6 % 6], tokens % 5 != 0});
+  // More channels than a unit takes, on both sides.
+  for (const index_nn tokens : {1, 5, 49, 97})
+    for (const auto& [in, out] : {std::pair<index_nn, index_nn>{300, 255}, {256, 257}, {257, 300}, {3, 769}})
+      all.push_back({tokens, in, out, tokens != 5});
   for (const index_nn in : sizes)
     for (const index_nn out : sizes) all.push_back({67, in, out, (in + out) % 2 == 0});
   for (const index_nn tokens : {1021, 2049})

@@ -67,7 +67,12 @@ TYPED_TEST(linear, of_no_tokens_writes_nothing) {
 
 TYPED_TEST(linear, has_the_same_bits_on_any_number_of_threads) {
   using T = typename TypeParam::scalar;
-  for (const linear_shape& shape : {linear_shape{1, 16, 59}, {33, 59, 16}, {515, 64, 130}, {1021, 130, 64}}) {
+  for (const linear_shape& shape : {linear_shape{1, 16, 59},
+                                    {33, 59, 16},
+                                    {1, 300, 600},
+                                    {100, 513, 257},
+                                    {515, 64, 130},
+                                    {1021, 130, 64}}) {
     const case_of<TypeParam> c(shape);
     const auto y = this->forward(c);
     const auto dx = this->template backward<T>(c);

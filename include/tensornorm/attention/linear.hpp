@@ -31,13 +31,18 @@ struct linear_problem {
   token_rows<R> y{nullptr, 0};
   bool accumulate = false;
 
+  /// Channels of y to a unit: one token keeps several threads busy.
+  static constexpr index unit_rows = 256;
+
+  index row_blocks() const { return ceil_div(out, unit_rows); }
   index memory(index lanes) const {
     using arena = memory_arena<compute>;
-    return arena::padded(in * lanes) + 2 * arena::padded(out * lanes) + arena::padded(lanes);
+    const index rows = out < unit_rows ? out : unit_rows;
+    return arena::padded(in * lanes) + 2 * arena::padded(rows * lanes) + arena::padded(lanes);
   }
 };
 
-/// Units are blocks of tokens.
+/// Units are blocks of channels of y, block of tokens after block of tokens.
 struct linear_kernel {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
@@ -46,39 +51,54 @@ struct linear_kernel {
     using V = native_vec<Isa, T>;
     constexpr index width = query_lanes<Isa, T>;
     memory_arena<T> arena{memory};
+    const index most_rows = p.out < P::unit_rows ? p.out : P::unit_rows;
     T* const inputs = arena.take(p.in * width);
-    T* const outputs = arena.take(p.out * width);
-    T* const old = arena.take(p.out * width);
+    T* const outputs = arena.take(most_rows * width);
+    T* const old = arena.take(most_rows * width);
     T* const ones = arena.take(width);
     std::fill_n(ones, width, T{1});
+    index packed = -1;
     for (index unit = first; unit < last; ++unit) {
-      const index from = unit * width;
+      const index block = unit / p.row_blocks();
+      const index from = block * width;
       const index count = p.tokens - from < width ? p.tokens - from : width;
       const index lanes = ceil_div(count, V::size) * V::size;
-      pack_lanes<Isa>(p.x.view(), from, count, p.in, inputs, lanes);
-      multiply<Isa>(product_problem<T>{p.weight, p.out, inputs, lanes, p.in, outputs, lanes,
-                                       static_cast<int>(lanes / V::size)});
+      if (block != packed) pack_lanes<Isa>(p.x.view(), from, count, p.in, inputs, lanes);
+      packed = block;
+      const index row = unit % p.row_blocks() * P::unit_rows;
+      const index rows = p.out - row < P::unit_rows ? p.out - row : P::unit_rows;
+      multiply<Isa>(product_problem<T>{
+          {p.weight.data + row * p.weight.row_step, p.weight.row_step, p.weight.depth_step},
+          rows,
+          inputs,
+          lanes,
+          p.in,
+          outputs,
+          lanes,
+          static_cast<int>(lanes / V::size)});
+      auto y = p.y.view();
+      y.data += row;
       if (p.accumulate) {
-        using R = std::remove_const_t<std::remove_pointer_t<decltype(p.y.data)>>;
-        pack_lanes<Isa>(head_view<const R>{p.y.data, p.y.step, 1}, from, count, p.out, old, lanes);
+        using R = std::remove_pointer_t<decltype(y.data)>;
+        pack_lanes<Isa>(head_view<const R>{y.data, y.token_step, 1}, from, count, rows, old, lanes);
       }
-      for (index o = 0; o < p.out; ++o)
+      for (index o = 0; o < rows; ++o)
         for (index lane = 0; lane < lanes; lane += V::size) {
           T* const place = outputs + o * lanes + lane;
           V value = V::load(place);
-          if (p.bias) value = value + V::splat(p.bias[o]);
+          if (p.bias) value = value + V::splat(p.bias[row + o]);
           if (p.accumulate) value = value + V::load(old + o * lanes + lane);
           value.store(place);
         }
-      unpack_lanes<Isa>(static_cast<const T*>(outputs), lanes, static_cast<const T*>(ones), p.y.view(), from,
-                        count, p.out);
+      unpack_lanes<Isa>(static_cast<const T*>(outputs), lanes, static_cast<const T*>(ones), y, from, count,
+                        rows);
     }
   }
 };
 
 template <class P>
 index linear_units(const P& p, isa_level level = active_isa()) {
-  return ceil_div(p.tokens, query_lanes_at<typename P::compute>(level));
+  return ceil_div(p.tokens, query_lanes_at<typename P::compute>(level)) * p.row_blocks();
 }
 
 /// Gradients of weight and bias:  weight(o, c) += Σ_t dy(t, o) · x(t, c),  bias[o] += Σ_t dy(t, o). W is the

@@ -136,7 +136,7 @@ struct linear_layer {
     p.y = {stored_pointer(to.data), to.channels};
     p.accumulate = accumulate;
     const index lanes = kernel::query_lanes_at<accumulator>(kernel::active_isa());
-    const double flops = 2.0 * double(p.in) * double(p.out) * double(lanes);
+    const double flops = 2.0 * double(p.in) * double(p.out) * double(lanes) / double(p.row_blocks());
     run_blocks<kernel::linear_kernel>(p, kernel::linear_units(p), p.memory(lanes), flops, memory, device);
   }
 
