@@ -94,6 +94,13 @@ TYPED_TEST(attention_backward_accuracy, matches_the_long_double_reference_for_10
   this->check({.queries = 1021, .keys = 1021, .dim = 8, .dim_v = 5}, 706);
 }
 
+TYPED_TEST(attention_backward_accuracy,
+           matches_the_long_double_reference_for_several_chains_of_queries_or_keys) {
+  this->check({.queries = 1, .keys = 4161, .dim = 8}, 707);
+  this->check({.heads = 2, .queries = 3, .keys = 2113, .dim = 5, .key_heads = 1}, 708);
+  this->check({.queries = 3137, .keys = 3, .dim = 4}, 709);
+}
+
 TYPED_TEST(attention_backward_accuracy, matches_the_long_double_reference_where_heads_share_keys) {
   for (const std::ptrdiff_t key_heads : {1, 2, 3, 6})
     for (const std::ptrdiff_t queries : {1, 5, 70})
