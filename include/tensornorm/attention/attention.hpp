@@ -1,6 +1,7 @@
 // attend(): attention over the units of a problem, by the kernel that was asked for.
 #pragma once
 
+#include "bfloat16_products.hpp"
 #include "decode.hpp"
 #include "decode_merge.hpp"
 #include "fused.hpp"
@@ -10,6 +11,18 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 /// Two ways to the same result.
 enum class attention_path { fused, unfused };
+
+/// Whether the fused kernel multiplies pairs of bfloat16 at this level.
+template <class P>
+bool multiplies_pairs(const P& p, isa_level level) {
+#if TENSORNORM_X86_LEVELS
+  if constexpr (std::is_same_v<typename P::data_type, bfloat16>)
+    return level == isa_level::avx512 && machine_has_bfloat16_dot() && bfloat16_products<P>::fit(p);
+#endif
+  static_cast<void>(p);
+  static_cast<void>(level);
+  return false;
+}
 
 /// How a kernel splits its work. Any split gives the same bits.
 struct attention_work {
@@ -32,8 +45,23 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
     const index key_heads = p.shape.batch * p.shape.key_heads;
     return {key_heads * states.chunks, decode_memory<P>::size(p), states.size(p.shape), key_heads};
   } else {
-    return {heads * ceil_div(p.shape.queries, lanes), fused_memory<P>::size(p.shape, lanes), 0, 0};
+    index memory = fused_memory<P, wide_products<P>>::size(p.shape, lanes);
+#if TENSORNORM_X86_LEVELS
+    if constexpr (std::is_same_v<typename P::data_type, bfloat16>)
+      if (multiplies_pairs(p, level)) memory = fused_memory<P, bfloat16_products<P>>::size(p.shape, lanes);
+#endif
+    return {heads * ceil_div(p.shape.queries, lanes), memory, 0, 0};
   }
+}
+
+template <class P>
+void attend_fused(const P& p, index first, index last, typename P::compute* memory, isa_level level) {
+#if TENSORNORM_X86_LEVELS
+  if constexpr (std::is_same_v<typename P::data_type, bfloat16>)
+    if (multiplies_pairs(p, level))
+      return enter<fused_attention_with<bfloat16_products>>(avx512(), p, first, last, memory);
+#endif
+  dispatch_at<fused_attention>(level, p, first, last, memory);
 }
 
 /// Attends for units [first, last) of a checked problem. memory is a range's own; both are at addresses that
@@ -46,7 +74,7 @@ void attend(const P& p, index first, index last, typename P::compute* memory, ty
   else if (decodes(p))
     dispatch_at<decode_attention>(level, p, first, last, memory, shared);
   else
-    dispatch_at<fused_attention>(level, p, first, last, memory);
+    attend_fused(p, first, last, memory, level);
 }
 
 /// Results [first, last) from what attend() left in shared memory.

@@ -36,9 +36,9 @@ struct softmax_lanes {
 };
 
 /// What one vector of queries does with the scores of a block of keys: they become weights, 2^(s · scale -
-/// largest). Returns the factor for what was summed before. Lines are padded with absent keys to a multiple
-/// of partial_sums.
-template <bool MarkAbsent, class V, class T>
+/// largest), rounded to a narrower type if values are multiplied in it. Returns the factor for what was
+/// summed before. Lines are padded with absent keys to a multiple of partial_sums.
+template <bool MarkAbsent, class Rounded, class V, class T>
 TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, softmax_sum<V>& state) {
   V top[partial_sums];
   TENSORNORM_UNROLL
@@ -57,7 +57,8 @@ TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, 
   for (int n = 0; n < partial_sums; ++n) {
     T* const place = score + (j + n) * line_step;
     const V s = V::load(place);
-    const V weight = exp2(fma(s, c, shift));
+    V weight = exp2(fma(s, c, shift));
+    if constexpr (!std::is_same_v<Rounded, T>) weight = round_to<Rounded>(weight);
     sum[n] = sum[n] + weight;
     if constexpr (MarkAbsent)
       select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight).store(place);
@@ -68,9 +69,9 @@ TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, 
   return factor;
 }
 
-/// A product of values and weights where absent keys do not touch the sum: values may be NaN or infinite. `marks`
-/// lie as B does and are negative there; they may be the weights. The same bits as multiply() where no key is
-/// absent.
+/// A product of values and weights where absent keys do not touch the sum: values may be NaN or infinite.
+/// `marks` lie as B does and are negative there; they may be the weights. The same bits as multiply() where
+/// no key is absent.
 template <class V, class T>
 TENSORNORM_INLINE void multiply_marked(const product_problem<T>& p, const T* marks) {
   for (index r = 0; r < p.rows; ++r)

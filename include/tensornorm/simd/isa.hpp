@@ -112,6 +112,25 @@ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))) TENS
 }
 #endif
 
+/// Whether the machine has dot products of pairs of bfloat16 (AVX-512 BF16: Zen 4, Cooper Lake).
+inline bool machine_has_bfloat16_dot() {
+#if TENSORNORM_X86_LEVELS
+  static const bool has = (__builtin_cpu_init(), __builtin_cpu_supports("avx512bf16") != 0);
+  return has;
+#else
+  return false;
+#endif
+}
+
+#if TENSORNORM_X86_LEVELS
+/// Kernel::run<avx512>(args...) where it may use these products.
+template <class Kernel, class... Args>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))) TENSORNORM_NOINLINE void
+enter_with_bfloat16_dot(const Args&... args) {
+  Kernel::template run<avx512>(args...);
+}
+#endif
+
 /// Runs the kernel at a level that the machine has.
 template <class Kernel, class... Args>
 void dispatch_at(isa_level level, const Args&... args) {
