@@ -52,11 +52,10 @@ modifier_list<A> every_modifier(const attention_shape& shape) {
   return m;
 }
 
-/// One call, hashed and held to its bounds.
+/// One call, hashed. Its bounds are the business of accuracy_test.cpp.
 template <class T>
 void add(result_hashes& all, const std::string& kind, const attention_backward_inputs<T>& in,
          const modifier_list<tn::accumulator_t<T>>& modifiers = {}) {
-  const attention_backward_reference expected = expected_gradients(in, modifiers);
   for (const attention_path path : both_paths) {
     const attention_shape& s = in.shape;
     std::ostringstream name;
@@ -65,7 +64,6 @@ void add(result_hashes& all, const std::string& kind, const attention_backward_i
          << s.size_of_v() << " " << kind;
     const auto result = differentiated(path, in, modifiers);
     all.add(name.str(), result.q, result.k, result.v, result.bias, result.sinks);
-    EXPECT_TRUE(within_bounds(result, expected)) << name.str();
   }
 }
 

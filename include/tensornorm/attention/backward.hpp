@@ -16,7 +16,8 @@ struct attention_gradient_work {
 
 template <attention_path Path, class P>
 attention_gradient_work gradient_work_of(const P& p) {
-  const index units = p.dq || p.wants_keys() ? p.shape.batch * p.shape.key_heads : 0;
+  const bool wanted = p.shape.heads > 0 && (p.dq || p.wants_keys());
+  const index units = wanted ? p.shape.batch * p.shape.key_heads : 0;
   return {units, Path == attention_path::unfused ? unfused_gradient_memory<P>::size(p)
                                                  : gradient_memory<P>::size(p)};
 }

@@ -57,7 +57,7 @@ struct bias_gradient {
       const index slice = per_block ? unit / blocks : unit;
       const key_range batches = one_or_all(bias.batch, slice / bias.heads, p.shape.batch);
       const key_range heads = one_or_all(bias.heads, slice % bias.heads, p.shape.heads);
-      const key_range those = one_or_all(per_block ? blocks : 1, unit % blocks, blocks);
+      const key_range those = one_or_all(per_block ? blocks : 1, per_block ? unit % blocks : 0, blocks);
       double* const of_slice = sums + slice * bias.queries * bias.keys;
       for (index b = batches.first; b < batches.last; ++b)
         for (index h = heads.first; h < heads.last; ++h)

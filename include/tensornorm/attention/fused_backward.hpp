@@ -27,12 +27,15 @@ struct gradient_plan {
         key_length(p.shape.keys * ((p.dk ? padded_dim<T>(p.shape.dim) : 0) +
                                    (p.dv ? padded_dim<T>(p.shape.value_dim) : 0))) {}
 
-  /// Arrays of sums that `blocks` in chains need on their way up the tree.
-  static index levels(index blocks) {
-    index count = 1;
-    for (index n = ceil_div(blocks, gradient_chain); n > 1; n = ceil_div(n, 2)) ++count;
-    return count;
+  /// Numbers to the sums over keys, chains of them on their way up a tree.
+  index query_sums() const {
+    index arrays = 1;
+    for (index n = ceil_div(key_blocks, gradient_chain); n > 1; n = ceil_div(n, 2)) ++arrays;
+    return arrays * query_length;
   }
+  /// Numbers to the sums over queries: all so far, and a chain. A tree of these would grow faster than the
+  /// tokens.
+  index key_sums() const { return (query_blocks > gradient_chain ? 2 : 1) * key_length; }
 };
 
 /// Everything that the kernel needs for a key head.
@@ -49,17 +52,14 @@ struct gradient_memory {
 
   static index size(const P& p) {
     const gradient_plan<P> plan(p);
-    return gradient_queries<P>::size(p.shape) + gradient_tile<P>::size() +
-           arena::padded(plan.levels(plan.key_blocks) * plan.query_length) +
-           arena::padded(plan.levels(plan.query_blocks) * plan.key_length) + key_operands<P>::size(p.shape);
+    return gradient_queries<P>::size(p.shape) + gradient_tile<P>::size() + arena::padded(plan.query_sums()) +
+           arena::padded(plan.key_sums()) + key_operands<P>::size(p.shape);
   }
   gradient_memory(const P& p, arena memory)
       : queries(p.shape, memory),
         tile(memory),
-        query_sums(memory.take(gradient_plan<P>(p).levels(gradient_plan<P>(p).key_blocks) *
-                               gradient_plan<P>(p).query_length)),
-        key_sums(memory.take(gradient_plan<P>(p).levels(gradient_plan<P>(p).query_blocks) *
-                             gradient_plan<P>(p).key_length)) {
+        query_sums(memory.take(gradient_plan<P>(p).query_sums())),
+        key_sums(memory.take(gradient_plan<P>(p).key_sums())) {
     operands.take_memory(p.shape, memory);
   }
 };
@@ -79,20 +79,21 @@ struct fused_key_head {
   TENSORNORM_INLINE void run() {
     const gradient_plan<P> plan(p);
     const index blocks = ceil_div(p.shape.queries, lanes);
-    pending_sums<Isa, T> sums(memory.key_sums, memory.key_sums + plan.key_length, plan.key_length);
-    T* of_keys = nullptr;
+    T* const total = memory.key_sums;
+    T* of_keys = total;
+    std::fill_n(total, plan.key_length, T{0});
     for (index n = 0; n < plan.query_blocks; ++n) {
-      if (p.wants_keys() && n % gradient_chain == 0) of_keys = sums.next_zeros();
       const index head = batch * p.shape.heads + key_head * p.shape.group() + n / blocks;
       block(queries_of(p, head, n % blocks * lanes, lanes), of_keys);
-      if (p.wants_keys() && ((n + 1) % gradient_chain == 0 || n + 1 == plan.query_blocks)) sums.done();
+      const index done = n + 1;
+      if (of_keys != total && (done % gradient_chain == 0 || done == plan.query_blocks))
+        add_sums::run<Isa>(total, static_cast<const T*>(of_keys), plan.key_length);
+      if (done % gradient_chain == 0 && done < plan.query_blocks) {
+        of_keys = total + plan.key_length;
+        std::fill_n(of_keys, plan.key_length, T{0});
+      }
     }
-    if (!p.wants_keys()) return;
-    if (plan.query_blocks == 0)
-      std::fill_n(memory.key_sums, plan.key_length, T{0});
-    else
-      sums.finish();
-    write_keys<Isa>(p, batch, key_head, memory.key_sums);
+    if (p.wants_keys()) write_keys<Isa>(p, batch, key_head, static_cast<const T*>(total));
   }
 
  private:

@@ -35,7 +35,7 @@ struct attention_gradient_problem : attention_problem<T> {
   bool wants_keys() const { return dk || dv; }
 };
 
-/// Sums over queries and over keys are chains of this many blocks; then these merge pairwise.
+/// Sums over queries and over keys are chains of this many blocks, and sums of these.
 inline constexpr index gradient_chain = 32;
 
 /// Queries of a block: as many as the widest kernel takes side by side, on every machine, since gradients of

@@ -23,10 +23,11 @@ namespace tensornorm::inline TENSORNORM_ABI {
 /// Edges     queries that see nothing have gradients of zero and add none; so do absent keys and their values,
 ///           whatever they hold. NaN stays with the queries that see it and the keys that these see.
 /// Error     2 · (8 + max|score|) · eps(T) · max|gradient| against float64, and one rounding to half or
-///           bfloat16. The same bits on any number of threads, in any batch, on every instruction set with
-///           fused multiply-add.
+///           bfloat16; a score whose terms nearly cancel counts as scale · Σ|q · k|.
+/// Bits      the same on any number of threads, in any batch, on every instruction set with fused
+///           multiply-add.
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
-/// Cost      five products of queries x keys for each head, four of them for dq or dk alone and three for dv.
+/// Cost      two products of queries x keys for each head, and one for each of dq, dk and dv that is wanted.
 ///           Memory of O(tokens · (dim + value_dim)) for each thread. A gradient of a bias costs two products
 ///           more and memory of its size.
 /// Source    Dao et al. 2022, arXiv:2205.14135; Dao 2023, arXiv:2307.08691.

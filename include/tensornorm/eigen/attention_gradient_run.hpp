@@ -73,13 +73,11 @@ class attention_gradient_run {
   }
   template <class D>
   void want_k(D& to, update mode) {
-    const kernel::heads_shape& s = plan_.shape;
-    want("the gradient of k", to, mode, {s.batch, s.key_heads, s.keys, s.dim}, p_.dk);
+    want("the gradient of k", to, mode, plan_.k.size, p_.dk);
   }
   template <class D>
   void want_v(D& to, update mode) {
-    const kernel::heads_shape& s = plan_.shape;
-    want("the gradient of v", to, mode, {s.batch, s.key_heads, s.keys, s.value_dim}, p_.dv);
+    want("the gradient of v", to, mode, plan_.v.size, p_.dv);
   }
   template <class B, class D>
   void want_bias(const B& bias, D& to, update mode) {
@@ -232,6 +230,8 @@ template <kernel::attention_path Path, class DO, class Q, class K, class V, clas
 auto make_attention_backward(const char* function, const DO& dout, const Q& q, const K& k, const V& v,
                              const O& o, const L& lse, const M&... words) {
   check_attention_requests<M...>();
+  static_assert((std::size_t{0} + ... + std::size_t{attention_modifier<M>}) <= most_modifiers,
+                "attention takes at most 16 modifiers");
   auto plan = plan_attention(function, q, k, v, words...);
   const auto chain = make_chain(plan, words...);
   attention_gradient_run<scalar_of<Q>, std::remove_const_t<decltype(chain)>> run(plan, chain,

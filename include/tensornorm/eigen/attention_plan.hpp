@@ -117,7 +117,10 @@ const T* read_list(Plan& plan, const char* name, const char* of_what, index expe
          ", expected ", expected, ", one for each ", of_what);
   const index stride = from.size[3] == expected ? from.stride[3] : from.stride[2];
   if constexpr (std::is_same_v<scalar_of<X>, T>)
-    if (!from.owner && (stride == 1 || expected == 1)) return from.data;
+    if (!from.owner && (stride == 1 || expected == 1)) {
+      plan.others.add(from.memory());
+      return from.data;
+    }
   const auto list = std::shared_ptr<T[]>(new T[static_cast<std::size_t>(expected)]);
   for (index n = 0; n < expected; ++n) list[n] = static_cast<T>(from.data[n * stride]);
   plan.owners.push_back(list);
