@@ -168,6 +168,7 @@ template <class T>
 struct attention_result {
   std::vector<T> o;
   std::vector<tn::accumulator_t<T>> lse;
+  attention_path path = attention_path::unfused;
 };
 
 /// attend into new vectors, which were full of NaN before.
@@ -175,7 +176,7 @@ template <class T>
 attention_result<T> attended(attention_path path, const attention_inputs<T>& in,
                              const modifier_list<tn::accumulator_t<T>>& modifiers = {},
                              const Eigen::ThreadPoolDevice* pool = nullptr) {
-  attention_result<T> result{std::vector<T>(in.shape.o_count(), quiet_nan<T>()), {}};
+  attention_result<T> result{std::vector<T>(in.shape.o_count(), quiet_nan<T>()), {}, path};
   attend<T>(
       {path, in.shape, in.q.data(), in.k.data(), in.v.data(), result.o.data(), &result.lse, modifiers, pool});
   return result;

@@ -1,7 +1,6 @@
 // attend(): attention over the units of a problem, by the kernel that was asked for.
 #pragma once
 
-#include "bfloat16_products.hpp"
 #include "decode.hpp"
 #include "decode_merge.hpp"
 #include "fused.hpp"
@@ -12,16 +11,20 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// Two ways to the same result.
 enum class attention_path { fused, unfused };
 
-/// Whether the fused kernel multiplies pairs of bfloat16 at this level.
+/// Whether a problem is worked on in pairs of bfloat16 at this level.
 template <class P>
-bool multiplies_pairs(const P& p, isa_level level) {
+bool takes_pairs_at(isa_level level) {
+  return std::is_same_v<typename P::data_type, bfloat16> && has_bfloat16_dot(level);
+}
+
+/// Runs the kernel, at the level avx512 with the dot products of the machine if it has them.
+template <class Kernel, class P, class... Args>
+void dispatch_pairs_at(isa_level level, const P& p, const Args&... args) {
 #if TENSORNORM_X86_LEVELS
   if constexpr (std::is_same_v<typename P::data_type, bfloat16>)
-    return level == isa_level::avx512 && machine_has_bfloat16_dot() && bfloat16_products<P>::fit(p);
+    if (takes_pairs_at<P>(level)) return enter<Kernel>(avx512_bfloat16(), p, args...);
 #endif
-  static_cast<void>(p);
-  static_cast<void>(level);
-  return false;
+  dispatch_at<Kernel>(level, p, args...);
 }
 
 /// How a kernel splits its work. Any split gives the same bits.
@@ -45,23 +48,10 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
     const index key_heads = p.shape.batch * p.shape.key_heads;
     return {key_heads * states.chunks, decode_memory<P>::size(p), states.size(p.shape), key_heads};
   } else {
-    index memory = fused_memory<P, wide_products<P>>::size(p.shape, lanes);
-#if TENSORNORM_X86_LEVELS
-    if constexpr (std::is_same_v<typename P::data_type, bfloat16>)
-      if (multiplies_pairs(p, level)) memory = fused_memory<P, bfloat16_products<P>>::size(p.shape, lanes);
-#endif
+    const index memory = takes_pairs_at<P>(level) ? fused_memory<P, products_of<avx512_bfloat16, P>>::size(p.shape, lanes)
+                                                  : fused_memory<P, products_of<baseline, P>>::size(p.shape, lanes);
     return {heads * ceil_div(p.shape.queries, lanes), memory, 0, 0};
   }
-}
-
-template <class P>
-void attend_fused(const P& p, index first, index last, typename P::compute* memory, isa_level level) {
-#if TENSORNORM_X86_LEVELS
-  if constexpr (std::is_same_v<typename P::data_type, bfloat16>)
-    if (multiplies_pairs(p, level))
-      return enter<fused_attention_with<bfloat16_products>>(avx512(), p, first, last, memory);
-#endif
-  dispatch_at<fused_attention>(level, p, first, last, memory);
 }
 
 /// Attends for units [first, last) of a checked problem. memory is a range's own; both are at addresses that
@@ -72,9 +62,9 @@ void attend(const P& p, index first, index last, typename P::compute* memory, ty
   if constexpr (Path == attention_path::unfused)
     dispatch_at<unfused_attention>(level, p, first, last, memory);
   else if (decodes(p))
-    dispatch_at<decode_attention>(level, p, first, last, memory, shared);
+    dispatch_pairs_at<decode_attention>(level, p, first, last, memory, shared);
   else
-    attend_fused(p, first, last, memory, level);
+    dispatch_pairs_at<fused_attention>(level, p, first, last, memory);
 }
 
 /// Results [first, last) from what attend() left in shared memory.

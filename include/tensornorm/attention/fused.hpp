@@ -2,7 +2,7 @@
 // keys; the softmax is corrected as its maximum grows (Milakov and Gimelshein 2018, Dao et al. 2022).
 #pragma once
 
-#include "operands.hpp"
+#include "pair_products.hpp"
 #include "result.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -35,83 +35,7 @@ constexpr int states_for(index keys) {
   return levels;
 }
 
-/// Where weighted sums of values go.
-template <class T>
-struct weighted_sums {
-  T* weights;  // keys x lanes
-  T* values;   // value_dim x lanes
-  meet how;
-  const T* factor;
-};
-
-/// The products of a block of queries with keys and values in the type that is computed in.
-template <class P>
-class wide_products {
- public:
-  using T = typename P::compute;
-  using weight_type = T;
-
-  static index size(const heads_shape& s, index lanes) {
-    return memory_arena<T>::padded(s.dim * lanes) + key_operands<P>::size(s);
-  }
-  void take_memory(const heads_shape& s, index lanes, memory_arena<T>& arena) {
-    queries_ = arena.take(s.dim * lanes);
-    operands_.take_memory(s, arena);
-  }
-
-  template <class Isa>
-  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, index lanes) {
-    dim_ = p.shape.dim;
-    value_dim_ = p.shape.value_dim;
-    operands_.template look_at<Isa>(p, at);
-    pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, dim_,
-                    queries_, lanes);
-  }
-  template <class Isa>
-  TENSORNORM_INLINE void score(index first, index count, index lanes, T* scores) const {
-    const broadcast_matrix<T>& k = operands_.keys;
-    multiply<Isa>(product_problem<T>{{k.data + first * k.row_step, k.row_step, k.depth_step},
-                                     count,
-                                     queries_,
-                                     lanes,
-                                     dim_,
-                                     scores,
-                                     lanes,
-                                     vectors<Isa>(lanes)});
-  }
-  template <class V>
-  TENSORNORM_INLINE bool finite_values(index first, index count) const {
-    return all_finite<V>(values(first), value_dim_, count);
-  }
-  template <class Isa>
-  TENSORNORM_INLINE void add_values(index first, index count, index lanes, const weighted_sums<T>& sums,
-                                    bool mark) const {
-    const product_problem<T> product{values(first), value_dim_, sums.weights,        lanes,    count,
-                                     sums.values,   lanes,      vectors<Isa>(lanes), sums.how, sums.factor};
-    if (mark)
-      multiply_marked<native_vec<Isa, T>>(product, product.b);
-    else
-      multiply<Isa>(product);
-  }
-
- private:
-  template <class Isa>
-  static constexpr int vectors(index lanes) {
-    return static_cast<int>(lanes / vec_size<Isa, T>);
-  }
-  broadcast_matrix<T> values(index first) const {
-    const broadcast_matrix<T>& v = operands_.values;
-    return {v.data + first * v.depth_step, v.row_step, v.depth_step};
-  }
-
-  T* queries_ = nullptr;  // dim x lanes
-  index dim_ = 0;
-  index value_dim_ = 0;
-  key_operands<P> operands_;
-};
-
-/// Everything that the kernel needs for one block of queries. Products are wide_products, or others that do
-/// the same.
+/// Everything that the kernel needs for one block of queries. Products are wide_products, or pair_products.
 template <class P, class Products>
 struct fused_memory {
   using T = typename P::compute;
@@ -121,7 +45,7 @@ struct fused_memory {
   Products products;
   state_stack<T> states;
 
-  /// Elements that it takes for `lanes` queries.
+  /// Numbers that it takes for `lanes` queries.
   static index size(const heads_shape& s, index lanes) {
     using arena = memory_arena<T>;
     index total = arena::padded(key_block * lanes) + arena::padded(lanes);
@@ -223,9 +147,8 @@ struct fused_block {
     for (index lane = 0; lane < lanes; lane += V::size) {
       auto sum = begin ? softmax_sum<V>::start(V::splat(0)) : softmax.template load<V>(lane);
       T* const scores = memory.scores + lane;
-      using rounded = typename Products::weight_type;
-      const V factor = mark ? weigh_lanes<true, rounded>(scores, lanes, padded, p.exponent_scale(), sum)
-                            : weigh_lanes<false, rounded>(scores, lanes, padded, p.exponent_scale(), sum);
+      const V factor = mark ? weigh_lanes<true>(scores, lanes, padded, p.exponent_scale(), sum)
+                            : weigh_lanes<false>(scores, lanes, padded, p.exponent_scale(), sum);
       factor.store(memory.factor + lane);
       softmax.store(sum, lane);
     }
@@ -246,25 +169,24 @@ struct fused_block {
 
 /// Attends for units [first, last) of a problem: blocks of queries, head after head. memory holds
 /// fused_memory::size() numbers at an address that is a multiple of 64.
-template <template <class> class Products>
-struct fused_attention_with {
+struct fused_attention {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
                                     typename P::compute* const& memory) {
     using T = typename P::compute;
+    using products = products_of<Isa, P>;
     constexpr index width = query_lanes<Isa, T>;
     const heads_shape& s = p.shape;
     const index blocks = ceil_div(s.queries, width);
-    fused_memory<P, Products<P>> m(s, width, memory);
+    fused_memory<P, products> m(s, width, memory);
     for (index unit = first; unit < last; ++unit) {
       const query_block at = queries_of(p, unit / blocks, unit % blocks * width, width);
       const index lanes = ceil_div(at.last - at.first, vec_size<Isa, T>) * vec_size<Isa, T>;
       m.products.template look_at<Isa>(p, at, lanes);
-      fused_block<Isa, P, Products<P>>{p, m, at, lanes, p.modifiers.visible(at)}.run();
+      fused_block<Isa, P, products>{p, m, at, lanes, p.modifiers.visible(at)}.run();
     }
   }
 };
-using fused_attention = fused_attention_with<wide_products>;
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
 

@@ -105,9 +105,9 @@ struct unfused_head {
       for (index j = 0; j < b.keys; j += key_block) {
         const index keys = j + key_block < b.keys ? key_block : lines_of(b.keys - j);
         if (marks)
-          weigh_lanes<true, T>(column + j * width, width, keys, p.exponent_scale(), sum);
+          weigh_lanes<true>(column + j * width, width, keys, p.exponent_scale(), sum);
         else
-          weigh_lanes<false, T>(column + j * width, width, keys, p.exponent_scale(), sum);
+          weigh_lanes<false>(column + j * width, width, keys, p.exponent_scale(), sum);
       }
       states.store(sum, lane);
     }

@@ -36,9 +36,9 @@ struct softmax_lanes {
 };
 
 /// What one vector of queries does with the scores of a block of keys: they become weights, 2^(s · scale -
-/// largest), rounded to a narrower type if values are multiplied in it. Returns the factor for what was
-/// summed before. Lines are padded with absent keys to a multiple of partial_sums.
-template <bool MarkAbsent, class Rounded, class V, class T>
+/// largest). Returns the factor for what was summed before. Lines are padded with absent keys to a multiple
+/// of partial_sums.
+template <bool MarkAbsent, class V, class T>
 TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, softmax_sum<V>& state) {
   V top[partial_sums];
   TENSORNORM_UNROLL
@@ -57,8 +57,7 @@ TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, 
   for (int n = 0; n < partial_sums; ++n) {
     T* const place = score + (j + n) * line_step;
     const V s = V::load(place);
-    V weight = exp2(fma(s, c, shift));
-    if constexpr (!std::is_same_v<Rounded, T>) weight = round_to<Rounded>(weight);
+    const V weight = exp2(fma(s, c, shift));
     sum[n] = sum[n] + weight;
     if constexpr (MarkAbsent)
       select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight).store(place);
@@ -69,10 +68,10 @@ TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, 
   return factor;
 }
 
-/// A product of values and weights where absent keys do not touch the sum: values may be NaN or infinite.
-/// `marks` lie as B does and are negative there; they may be the weights. The same bits as multiply() where
-/// no key is absent.
-template <class V, class T>
+/// A product of values and weights where absent keys do not touch the sum: values may be NaN or infinite. `marks`
+/// lie as B does and are negative there; they may be the weights. The same bits as multiply() where no key is
+/// absent.
+template <class V, class Terms = single_terms, class T>
 TENSORNORM_INLINE void multiply_marked(const product_problem<T>& p, const T* marks) {
   for (index r = 0; r < p.rows; ++r)
     for (int v = 0; v < p.vectors; ++v) {
@@ -81,8 +80,7 @@ TENSORNORM_INLINE void multiply_marked(const product_problem<T>& p, const T* mar
         const index at = d * p.b_step + v * V::size;
         const V weight = V::load(p.b + at);
         const V x = V::splat(p.a.data[r * p.a.row_step + d * p.a.depth_step]);
-        V& sum = chain[d % chains];
-        sum = select(V::load(marks + at) < V::splat(0), sum, fma(x, weight, sum));
+        Terms::add_marked(chain[d % chains], x, weight, V::load(marks + at));
       }
       V sum = chain[0] + chain[1];
       T* const place = p.c + r * p.c_step + v * V::size;

@@ -55,6 +55,16 @@ struct avx512 {
   static constexpr bool has_f16c = true;
 };
 
+/// AVX-512 with dot products of pairs of bfloat16: Cooper Lake, Zen 4. No level of its own, but what kernels
+/// that have a use for these products enter at the level avx512 where the machine has them.
+struct avx512_bfloat16 {
+  using cold = avx2;
+  static constexpr isa_level level = isa_level::avx512;
+  static constexpr int bytes = 64;
+  static constexpr bool has_fma = true;
+  static constexpr bool has_f16c = true;
+};
+
 inline const char* name(isa_level level) {
   return level == isa_level::avx512 ? "avx512" : level == isa_level::avx2 ? "avx2" : "baseline";
 }
@@ -110,26 +120,24 @@ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))) TENS
     avx512, const Args&... args) {
   Kernel::template run<avx512>(args...);
 }
+
+template <class Kernel, class... Args>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))) TENSORNORM_NOINLINE void
+enter(avx512_bfloat16, const Args&... args) {
+  Kernel::template run<avx512_bfloat16>(args...);
+}
 #endif
 
-/// Whether the machine has dot products of pairs of bfloat16 (AVX-512 BF16: Zen 4, Cooper Lake).
-inline bool machine_has_bfloat16_dot() {
+/// Whether kernels that multiply bfloat16 are to enter avx512_bfloat16 at this level.
+inline bool has_bfloat16_dot(isa_level level) {
 #if TENSORNORM_X86_LEVELS
-  static const bool has = (__builtin_cpu_init(), __builtin_cpu_supports("avx512bf16") != 0);
-  return has;
+  static const bool machine_has = (__builtin_cpu_init(), __builtin_cpu_supports("avx512bf16") != 0);
+  return level == isa_level::avx512 && machine_has;
 #else
+  static_cast<void>(level);
   return false;
 #endif
 }
-
-#if TENSORNORM_X86_LEVELS
-/// Kernel::run<avx512>(args...) where it may use these products.
-template <class Kernel, class... Args>
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))) TENSORNORM_NOINLINE void
-enter_with_bfloat16_dot(const Args&... args) {
-  Kernel::template run<avx512>(args...);
-}
-#endif
 
 /// Runs the kernel at a level that the machine has.
 template <class Kernel, class... Args>
