@@ -27,14 +27,15 @@ class result_hashes {
     hashes_[name] = hash.value();
   }
 
-  /// A header that defines expected_hashes.
-  void write(const std::string& path) const {
+  /// A header that defines an array of the name.
+  void write(const std::string& path, const std::string& name = "expected_hashes") const {
     std::ofstream file(path);
     file << "// Made by instruction_set_test.cpp, which says how. Do not edit.\n#pragma once\n\n"
             "#include \"../support/hashes.hpp\"\n\nnamespace tensornorm_test {\n\n"
-            "inline constexpr named_hash expected_hashes[] = {\n";
-    for (const auto& [name, hash] : hashes_)
-      file << "    {\"" << name << "\", 0x" << std::hex << hash << std::dec << "},\n";
+            "inline constexpr named_hash "
+         << name << "[] = {\n";
+    for (const auto& [result, hash] : hashes_)
+      file << "    {\"" << result << "\", 0x" << std::hex << hash << std::dec << "},\n";
     file << "};\n\n}  // namespace tensornorm_test\n";
   }
 
