@@ -133,8 +133,8 @@ TEST(attention_on_each_instruction_set, has_the_bits_of_avx2_on_avx512_without_p
       const auto stored = [](const auto& values) { return reinterpret_cast<const number*>(values.data()); };
       std::vector<Eigen::bfloat16> o(shape.o_count());
       tn::kernel::attention_problem<number> p;
-      p.shape = {shape.batch,  shape.heads, shape.heads_of_keys(), shape.queries,
-                 shape.keys, shape.dim,   shape.size_of_v()};
+      p.shape = {shape.batch, shape.heads, shape.heads_of_keys(), shape.queries,
+                 shape.keys,  shape.dim,   shape.size_of_v()};
       p.q = stored(in.q);
       p.k = stored(in.k);
       p.v = stored(in.v);
@@ -147,7 +147,8 @@ TEST(attention_on_each_instruction_set, has_the_bits_of_avx2_on_avx512_without_p
       const auto units = shape.batch * shape.heads * tn::kernel::ceil_div(shape.queries, lanes);
       using memory = tn::kernel::fused_memory<decltype(p), tn::kernel::wide_products<decltype(p)>>;
       std::vector<float> scratch(static_cast<std::size_t>(memory::size(p.shape, lanes)));
-      tn::kernel::dispatch_at<tn::kernel::fused_attention>(level, p, std::ptrdiff_t{0}, units, scratch.data());
+      tn::kernel::dispatch_at<tn::kernel::fused_attention>(level, p, std::ptrdiff_t{0}, units,
+                                                           scratch.data());
       return o;
     };
     EXPECT_TRUE(same_bits(run(tn::kernel::isa_level::avx512), run(tn::kernel::isa_level::avx2))) << shape;

@@ -1,5 +1,5 @@
-// Pairs of bfloat16 and their dot products, where the machine has them: each product is the one it stands for,
-// in an order that is known to the bit, and attention is really computed from them.
+// Pairs of bfloat16 and their dot products, where the machine has them: each product is the one it stands
+// for, in an order that is known to the bit, and attention is really computed from them.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -56,23 +56,23 @@ struct pair_product {
     std::vector<float> pairs_of_a(at(rows * numbers()), quiet_nan<float>());
     kernel::pair_terms::pack_keys({as_stored(a), depth, 1}, rows, depth, pairs_of_a.data());
     std::vector<float> lines = b;
-    kernel::enter<where_pairs_are>(kernel::avx512_bfloat16(), [&]<class V>(std::type_identity<V>)
-                                                                  TENSORNORM_INLINE_LAMBDA {
-      kernel::pair_terms::pair_lines<V>(lines.data(), depth, lanes);
-      kernel::multiply<kernel::avx512_bfloat16, kernel::pair_terms>(
-          kernel::product_problem<float>{{pairs_of_a.data(), numbers(), 1},
-                                         rows,
-                                         lines.data(),
-                                         lanes,
-                                         numbers(),
-                                         c.data(),
-                                         lanes,
-                                         static_cast<int>(lanes / V::size)});
-    });
+    kernel::enter<where_pairs_are>(kernel::avx512_bfloat16(),
+                                   [&]<class V>(std::type_identity<V>) TENSORNORM_INLINE_LAMBDA {
+                                     kernel::pair_terms::pair_lines<V>(lines.data(), depth, lanes);
+                                     kernel::multiply<kernel::avx512_bfloat16, kernel::pair_terms>(
+                                         kernel::product_problem<float>{{pairs_of_a.data(), numbers(), 1},
+                                                                        rows,
+                                                                        lines.data(),
+                                                                        lanes,
+                                                                        numbers(),
+                                                                        c.data(),
+                                                                        lanes,
+                                                                        static_cast<int>(lanes / V::size)});
+                                   });
   }
 
-  /// Blocks of 64 pairs; in each the even pairs, the odd pairs, and then both; in a pair the second product and
-  /// then the first.
+  /// Blocks of 64 pairs; in each the even pairs, the odd pairs, and then both; in a pair the second product
+  /// and then the first.
   float in_order(index row, index lane) const {
     float result = 0;
     for (index block = 0; block < depth; block += 128) {
@@ -148,11 +148,11 @@ TEST(packed_pairs, of_values_are_two_tokens_of_a_dim_and_say_whether_all_are_fin
         auto x = normal<number>(at(tokens * token_step), 444);
         const auto pack = [&](float* rows) {
           bool finite = false;
-          kernel::enter<where_pairs_are>(
-              kernel::avx512_bfloat16(), [&]<class V>(std::type_identity<V>) TENSORNORM_INLINE_LAMBDA {
-                finite = kernel::pair_terms::pack_values<V>({as_stored(x), token_step, dim_step}, tokens, dim,
-                                                            rows);
-              });
+          kernel::enter<where_pairs_are>(kernel::avx512_bfloat16(),
+                                         [&]<class V>(std::type_identity<V>) TENSORNORM_INLINE_LAMBDA {
+                                           finite = kernel::pair_terms::pack_values<V>(
+                                               {as_stored(x), token_step, dim_step}, tokens, dim, rows);
+                                         });
           return finite;
         };
         canary_buffer<float> rows(at((tokens + 1) / 2 * dim), 1);
@@ -161,7 +161,8 @@ TEST(packed_pairs, of_values_are_two_tokens_of_a_dim_and_say_whether_all_are_fin
         for (index t = 0; t < tokens + tokens % 2; ++t)
           for (index d = 0; d < dim; ++d) {
             number found;
-            std::memcpy(&found, reinterpret_cast<const char*>(rows.data() + t / 2 * dim + d) + 2 * (t % 2), 2);
+            std::memcpy(&found, reinterpret_cast<const char*>(rows.data() + t / 2 * dim + d) + 2 * (t % 2),
+                        2);
             const number expected = t < tokens ? x[at(t * token_step + d * dim_step)] : number(0);
             ASSERT_EQ(bits(found), bits(expected)) << "token " << t << ", dim " << d;
           }
@@ -198,7 +199,8 @@ TEST(attention_of_bfloat16, rounds_its_weights_where_it_multiplies_pairs_and_now
       if (multiplies_pairs())
         ASSERT_EQ(static_cast<float>(o), 0.0f) << queries << " queries";
       else
-        ASSERT_NEAR(static_cast<float>(o), (0.367879f - 0.367520f) / 1.735400f, 1e-6f) << queries << " queries";
+        ASSERT_NEAR(static_cast<float>(o), (0.367879f - 0.367520f) / 1.735400f, 1e-6f)
+            << queries << " queries";
     }
 }
 

@@ -83,7 +83,8 @@ testing::AssertionResult same_bits(const attention_result<T>& a, const attention
 template <class T>
 real worst_bound(const attention_reference& expected) {
   real worst = 0;
-  for (std::size_t i = 0; i < expected.o.size(); ++i) worst = std::max(worst, attention_bound<T>(expected, i));
+  for (std::size_t i = 0; i < expected.o.size(); ++i)
+    worst = std::max(worst, attention_bound<T>(expected, i));
   return worst;
 }
 

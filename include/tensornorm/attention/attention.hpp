@@ -48,8 +48,9 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
     const index key_heads = p.shape.batch * p.shape.key_heads;
     return {key_heads * states.chunks, decode_memory<P>::size(p), states.size(p.shape), key_heads};
   } else {
-    const index memory = takes_pairs_at<P>(level) ? fused_memory<P, products_of<avx512_bfloat16, P>>::size(p.shape, lanes)
-                                                  : fused_memory<P, products_of<baseline, P>>::size(p.shape, lanes);
+    const index memory = takes_pairs_at<P>(level)
+                             ? fused_memory<P, products_of<avx512_bfloat16, P>>::size(p.shape, lanes)
+                             : fused_memory<P, products_of<baseline, P>>::size(p.shape, lanes);
     return {heads * ceil_div(p.shape.queries, lanes), memory, 0, 0};
   }
 }

@@ -36,7 +36,8 @@ class pair_terms {
     asm("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
   }
 
-  /// The same bits where none of each pair of `mark` is negative. One that is takes its product out of the sum.
+  /// The same bits where none of each pair of `mark` is negative. One that is takes its product out of the
+  /// sum.
   template <class V>
   static TENSORNORM_INLINE void add_marked(V& sum, const V& a, const V& b, const V& mark) {
     using bits = bits_of<V>;
@@ -50,8 +51,8 @@ class pair_terms {
   template <class V>
   static TENSORNORM_INLINE V join(const V& first, const V& second) {
     using bits = bits_of<V>;
-    return {__builtin_bit_cast(typename V::native, __builtin_bit_cast(bits, first.v) >> 16 |
-                                                       __builtin_bit_cast(bits, second.v))};
+    return {__builtin_bit_cast(typename V::native,
+                               __builtin_bit_cast(bits, first.v) >> 16 | __builtin_bit_cast(bits, second.v))};
   }
 
   /// Pairs of the nearest bfloat16.
@@ -83,11 +84,11 @@ class pair_terms {
     }
   }
 
-  /// rows[n * dim + d] = dim d of tokens 2n and 2n + 1; after an odd number of tokens comes one of zeros. Returns
-  /// whether all are finite.
+  /// rows[n * dim + d] = dim d of tokens 2n and 2n + 1; after an odd number of tokens comes one of zeros.
+  /// Returns whether all are finite.
   template <class V>
   static TENSORNORM_INLINE bool pack_values(const head_view<const bfloat16>& x, index tokens, index dim,
-                                              float* rows) {
+                                            float* rows) {
     constexpr float most = std::numeric_limits<float>::max();
     bool finite = true;
     for (index t = 0; t < tokens; t += 2) {
@@ -112,8 +113,8 @@ class pair_terms {
     return finite;
   }
 
-  /// Lines 2n and 2n + 1 of numbers become line n of pairs, rounded; after an odd number of lines comes one of
-  /// zeros.
+  /// Lines 2n and 2n + 1 of numbers become line n of pairs, rounded; after an odd number of lines comes one
+  /// of zeros.
   template <class V>
   static TENSORNORM_INLINE void pair_lines(float* lines, index count, index width) {
     for (index n = 0; n < count; n += 2)
@@ -124,8 +125,8 @@ class pair_terms {
       }
   }
 
-  /// Numbers become pairs of their neighbours, rounded, at the beginning of where they lie; and as many of what
-  /// follows as fill a register.
+  /// Numbers become pairs of their neighbours, rounded, at the beginning of where they lie; and as many of
+  /// what follows as fill a register.
   template <class V>
   static TENSORNORM_INLINE void pair_neighbours(float* numbers, index count) {
     for (index i = 0; i < count; i += V::size)

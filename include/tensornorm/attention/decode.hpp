@@ -89,7 +89,8 @@ struct decode_chunk {
       terms::pack_keys({first_key, k.token_step, 1}, count, p.shape.dim, memory.wide_keys);
       const bool finite = terms::template pack_values<V>({first_value, v.token_step, 1}, count,
                                                          p.shape.value_dim, memory.wide_values);
-      see_numbers(keys, {memory.wide_keys, numbers(p.shape.dim), 1}, {memory.wide_values, p.shape.value_dim, 1},
+      see_numbers(keys, {memory.wide_keys, numbers(p.shape.dim), 1},
+                  {memory.wide_values, p.shape.value_dim, 1},
                   [finite]() TENSORNORM_INLINE_LAMBDA { return finite; });
     } else if constexpr (decode_memory<P>::widens) {
       pack_rows<Isa>(head_view<const S>{first_key, k.token_step, 1}, count, p.shape.dim, memory.wide_keys);

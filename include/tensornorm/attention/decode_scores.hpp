@@ -100,8 +100,8 @@ struct decode_scores {
     TENSORNORM_UNROLL
     for (int i = 0; i < packet::size; ++i) TENSORNORM_UNROLL
     for (int r = 0; r < Rows; ++r)
-      terms::add(sum[i % chains][r],
-                 L::splat(memory.queries[(row + r) * padded_dim(p.shape.dim) + e + i]), lanes[i]);
+      terms::add(sum[i % chains][r], L::splat(memory.queries[(row + r) * padded_dim(p.shape.dim) + e + i]),
+                 lanes[i]);
   }
 };
 

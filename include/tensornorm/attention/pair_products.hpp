@@ -1,5 +1,5 @@
-// What fused attention multiplies where the machine has dot products of bfloat16: pairs of dims of queries and
-// keys, pairs of keys of weights and values.
+// What fused attention multiplies where the machine has dot products of bfloat16: pairs of dims of queries
+// and keys, pairs of keys of weights and values.
 #pragma once
 
 #include "bfloat16_pairs.hpp"
@@ -103,8 +103,7 @@ class pair_products {
     for (index j = 0; j < keys; j += key_block) {
       const index count = keys - j < key_block ? keys - j : key_block;
       const head_view<const bfloat16> block{v.data + j * v.token_step, v.token_step, v.dim_step};
-      const bool finite =
-          pair_terms::pack_values<V>(block, count, value_dim_, values_ + j / 2 * value_dim_);
+      const bool finite = pair_terms::pack_values<V>(block, count, value_dim_, values_ + j / 2 * value_dim_);
       finite_[j / key_block] = finite ? T{1} : T{0};
     }
   }

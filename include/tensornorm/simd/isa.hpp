@@ -122,7 +122,8 @@ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))) TENS
 }
 
 template <class Kernel, class... Args>
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))) TENSORNORM_NOINLINE void
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")))
+TENSORNORM_NOINLINE void
 enter(avx512_bfloat16, const Args&... args) {
   Kernel::template run<avx512_bfloat16>(args...);
 }
