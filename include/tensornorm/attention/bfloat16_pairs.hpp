@@ -28,12 +28,10 @@ class pair_terms {
  public:
   static constexpr index in_one = 2;
 
-  /// sum += the dot product of each pair: the second product, then the first, each added with one rounding.
-  /// Subnormal numbers count as 0. (An instruction and not a builtin: GCC has none for a function that is yet
-  /// to be inlined into one that is compiled for it.)
+  /// sum += the dot product of each pair.
   template <class V>
   static TENSORNORM_INLINE void add(V& sum, const V& a, const V& b) {
-    asm("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+    add_bfloat16_dot(sum.v, a.v, b.v);
   }
 
   /// The same bits where none of each pair of `mark` is negative. One that is takes its product out of the

@@ -140,6 +140,26 @@ inline bool has_bfloat16_dot(isa_level level) {
 #endif
 }
 
+#if TENSORNORM_X86_LEVELS
+/// sum += the dot product of each pair of bfloat16 in the lanes of a and b, which may be vectors of float or
+/// one: the second product, then the first, each added with one rounding. Subnormal numbers count as 0. For
+/// kernels that are entered as avx512_bfloat16.
+#if defined(__clang__)
+// Clang takes no operands wider than the registers of the function they are written in, not even if that is
+// to be inlined. This one is, since it is small, as soon as its caller is part of a function like itself.
+template <class Lanes>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))) inline
+#else
+// GCC has a builtin, but not for a function that is yet to be inlined where the instruction is.
+template <class Lanes>
+TENSORNORM_INLINE
+#endif
+    void
+    add_bfloat16_dot(Lanes& sum, const Lanes& a, const Lanes& b) {
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+}
+#endif
+
 /// Runs the kernel at a level that the machine has.
 template <class Kernel, class... Args>
 void dispatch_at(isa_level level, const Args&... args) {
