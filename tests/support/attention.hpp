@@ -48,7 +48,7 @@ template <class V, class Value>
 spread<V> make_spread(const std::array<std::ptrdiff_t, 4>& size, const Value& value) {
   const spread<V> shape{size, nullptr};
   const std::shared_ptr<V[]> data(new V[std::max<std::size_t>(1, shape.count())]);
-  std::size_t offset = 0;
+  std::ptrdiff_t offset = 0;
   score_index at{};
   for (at.batch = 0; at.batch < size[0]; ++at.batch)
     for (at.head = 0; at.head < size[1]; ++at.head)
