@@ -29,6 +29,20 @@ def main_tables(data):
             print_table(title, *without_empty_columns(header, rows))
 
 
+def narrow_table(data):
+    """Types of 16 bits beside float, both on the same shape in the same run."""
+    rows = []
+    for scalar in ("bfloat16", "half"):
+        for key in data.keys("attention"):
+            start = f"{key}/{scalar}/heads_first/dense/"
+            wide = f"{start}fused_in_float"
+            if wide in data:
+                rows.append([data.titles[key], scalar, speed_cell(data, f"{start}fused", wide, "flops"),
+                             speed_cell(data, wide, "", "flops")])
+    print_table("fused attention in 16 bits, one thread: GFLOP/s (in brackets: of float)",
+                ["shape", "type", "fused", "in float"], rows)
+
+
 def backward_table(data):
     rows = []
     for key in data.keys("attention"):
@@ -123,6 +137,7 @@ def print_all(data):
     if not any(data.keys(kind) for kind in ("attention", "grid", "decode", "block", "layer")):
         return
     main_tables(data)
+    narrow_table(data)
     backward_table(data)
     variant_table(data)
     decode_table(data)

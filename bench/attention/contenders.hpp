@@ -18,6 +18,11 @@ struct fused {
   }
 };
 
+/// Beside types of 16 bits: what the same takes in float.
+struct fused_in_float : fused {
+  static constexpr const char* name = "fused_in_float";
+};
+
 struct unfused {
   static constexpr const char* name = "unfused";
 
@@ -50,13 +55,15 @@ std::array<index, 4> sizes_of(index batch, index heads, index tokens, index dim)
     return {batch, tokens, heads, dim};
 }
 
-/// One way to call the library. The workspace outlives the call, as it would in a program.
-template <class Contender, class Scalar, order Order = order::heads_first, class Device, class... Modifiers>
+/// One way to call the library, in the program of a scalar type. The workspace outlives the call, as it would
+/// in a program.
+template <class Contender, class Scalar, order Order = order::heads_first, class Program = Scalar,
+          class Device, class... Modifiers>
 void add_library(const attention_shape& s, seen which, const Device& device, const std::string& suffix,
                  const Modifiers&... modifiers) {
   const std::string what = std::string(name(which)) + "/" + Contender::name + suffix;
   const char* const layout = Order == order::heads_first ? "heads_first" : "tokens_first";
-  add_attention_benchmark<Scalar>(s, layout, what, s.work<Scalar>(which), [=, &device] {
+  add_attention_benchmark<Program>(s, layout, what, s.work<Scalar>(which), [=, &device] {
     using map = Eigen::TensorMap<Eigen::Tensor<Scalar, 4, Eigen::RowMajor>>;
     const auto memory = attention_operands_for<Scalar>(s);
     const auto q_sizes = sizes_of<Order>(s.batch, s.heads, s.queries, s.dim);
@@ -75,6 +82,8 @@ void add_library(const attention_shape& s, seen which, const Device& device, con
 template <class Contender, class Scalar>
 void add_library_shape(const attention_shape& s, sweep wanted) {
   add_library<Contender, Scalar>(s, seen::dense, one_thread(), "");
+  if constexpr (is_narrow<Scalar> && std::is_same_v<Contender, fused>)
+    add_library<fused_in_float, float, order::heads_first, Scalar>(s, seen::dense, one_thread(), "");
   if constexpr (std::is_same_v<Scalar, float>) {
     const auto causal = tn::causal(tn::align::bottom_right);
     if (has_causal(s)) add_library<Contender, Scalar>(s, seen::causal, one_thread(), "", causal);

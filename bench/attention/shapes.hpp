@@ -82,13 +82,19 @@ inline constexpr attention_shape attention_shapes[] = {
     {8, 32, 8, 1, 4096, 128, sweep::full},
 };
 
-/// What float measures: the shapes above and, in the full sweep, batch x tokens x heads. The other scalar
-/// types have one shape.
+/// Whether a scalar type has 16 bits: it is measured beside float, too.
+template <class Scalar>
+inline constexpr bool is_narrow = sizeof(Scalar) == 2;
+
+/// What float measures: the shapes above and, in the full sweep, batch x tokens x heads. Types of 16 bits
+/// have 1024 and 2048 tokens of 12 heads of 64, and double has 1024.
 template <class Scalar>
 std::vector<attention_shape> measured_attention_shapes(sweep wanted) {
   std::vector<attention_shape> shapes;
   for (const attention_shape& s : attention_shapes)
-    if (std::is_same_v<Scalar, float> ? s.smallest <= wanted : &s == &attention_shapes[2])
+    if (std::is_same_v<Scalar, float>
+            ? s.smallest <= wanted
+            : &s == &attention_shapes[2] || (is_narrow<Scalar> && &s == &attention_shapes[3]))
       shapes.push_back(s);
   if (std::is_same_v<Scalar, float> && wanted == sweep::full)
     for (const index batch : {1, 4, 16})

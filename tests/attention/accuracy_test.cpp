@@ -19,7 +19,8 @@ std::vector<std::ptrdiff_t> token_counts() {
 template <class T>
 class attention_accuracy : public testing::Test {
  protected:
-  /// Both paths against the oracle. In 16 bits fused may be twice as far off as unfused, too.
+  /// Both paths against the oracle. In 16 bits fused may be twice as far off as unfused, too; where it rounds
+  /// weights, which by luck can be all the rounding there is, twice as far as unfused may be.
   void check(const attention_inputs<T>& in, const modifier_list<tn::accumulator_t<T>>& modifiers = {}) {
     const attention_reference expected = expected_attention(in, modifiers);
     attention_result<T> result[2];
@@ -29,7 +30,9 @@ class attention_accuracy : public testing::Test {
       EXPECT_TRUE(within_bounds(own, expected)) << name_of(path) << ", " << in.shape;
     }
     if constexpr (is_16_bit<T>) {
-      EXPECT_LE(worst_error(result[0].o, expected), 2 * worst_error(result[1].o, expected)) << in.shape;
+      const real unfused = rounds_weights<T>(attention_path::fused) ? worst_bound<T>(expected)
+                                                                    : worst_error(result[1].o, expected);
+      EXPECT_LE(worst_error(result[0].o, expected), 2 * unfused) << in.shape;
     }
   }
 };

@@ -1,15 +1,21 @@
 // The same bits on every instruction set with fused multiply-add, and with every compiler: hashes of
 // results that all of them must reproduce. Without fused multiply-add the results are only compared
-// with the reference.
+// with the reference. Where the machine multiplies pairs of bfloat16, attention of these has other bits, and
+// hashes of its own.
 //
 // To make the hashes again, after a change of the arithmetic that is meant:
-//   TENSORNORM_WRITE_HASHES=tests/attention/instruction_set_hashes.hpp <this program>
+//   TENSORNORM_ISA=avx2 TENSORNORM_WRITE_HASHES=tests/attention/instruction_set_hashes.hpp <this program>
+//   TENSORNORM_WRITE_PAIR_HASHES=tests/attention/pair_hashes.hpp <this program>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <span>
 #include <sstream>
+#include <string_view>
 
 #include "../support/attention_bounds.hpp"
 #include "instruction_set_hashes.hpp"
+#include "pair_hashes.hpp"
 
 namespace tensornorm_test {
 namespace {
@@ -46,12 +52,15 @@ modifier_list<A> every_modifier(const attention_shape& shape) {
   return m;
 }
 
-/// One call, hashed with its lse and held to its bound.
+/// Whether attention() of bfloat16 multiplies pairs.
+bool multiplies_pairs() { return tn::kernel::has_bfloat16_dot(tn::kernel::active_isa()); }
+
+/// One call by some paths, hashed with its lse and held to its bound.
 template <class T>
-void add(result_hashes& all, const std::string& kind, const attention_inputs<T>& in,
-         const modifier_list<tn::accumulator_t<T>>& modifiers = {}) {
+void add(result_hashes& all, std::span<const attention_path> paths, const std::string& kind,
+         const attention_inputs<T>& in, const modifier_list<tn::accumulator_t<T>>& modifiers = {}) {
   const attention_reference expected = expected_attention(in, modifiers);
-  for (const attention_path path : both_paths) {
+  for (const attention_path path : paths) {
     const attention_shape& s = in.shape;
     std::ostringstream name;
     name << name_of(path) << " " << scalar_names::GetName<T>(0) << " " << s.batch << "x" << s.heads << "("
@@ -64,23 +73,79 @@ void add(result_hashes& all, const std::string& kind, const attention_inputs<T>&
 }
 
 template <class T>
-void add_scalar(result_hashes& all) {
+void add_scalar(result_hashes& all, std::span<const attention_path> paths = both_paths) {
   for (const attention_shape& shape : shapes) {
     const auto in = make_inputs<T>(shape, 422);
-    add(all, "plain", in);
-    add(all, "modified", in, every_modifier<tn::accumulator_t<T>>(shape));
-    add(all, "large", make_inputs<T>(shape, 423, 30, 30));
+    add(all, paths, "plain", in);
+    add(all, paths, "modified", in, every_modifier<tn::accumulator_t<T>>(shape));
+    add(all, paths, "large", make_inputs<T>(shape, 423, 30, 30));
   }
 }
+
+constexpr attention_path fused_alone[] = {attention_path::fused};
+constexpr attention_path unfused_alone[] = {attention_path::unfused};
 
 TEST(attention_on_each_instruction_set, reproduces_the_committed_bits_with_fused_multiply_add) {
   result_hashes all;
   add_scalar<float>(all);
   add_scalar<double>(all);
   add_scalar<Eigen::half>(all);
-  add_scalar<Eigen::bfloat16>(all);
-  all.check(expected_hashes);
+  if (!multiplies_pairs()) add_scalar<Eigen::bfloat16>(all, fused_alone);
+  add_scalar<Eigen::bfloat16>(all, unfused_alone);
+  std::vector<named_hash> expected;
+  for (const named_hash& entry : expected_hashes)
+    if (!multiplies_pairs() || !std::string_view(entry.name).starts_with("attention bfloat16 "))
+      expected.push_back(entry);
+  if (multiplies_pairs()) {
+    ASSERT_EQ(std::getenv("TENSORNORM_WRITE_HASHES"), nullptr) << "make them at avx2";
+  }
+  all.check(expected);
 }
+
+TEST(attention_on_each_instruction_set, reproduces_the_committed_bits_of_pairs_of_bfloat16) {
+  if (!multiplies_pairs()) GTEST_SKIP() << "no dot products of bfloat16";
+  result_hashes all;
+  add_scalar<Eigen::bfloat16>(all, fused_alone);
+  all.check(expected_pair_hashes, "TENSORNORM_WRITE_PAIR_HASHES", "expected_pair_hashes");
+}
+
+#if TENSORNORM_X86_LEVELS
+
+TEST(attention_on_each_instruction_set, has_the_bits_of_avx2_on_avx512_without_products_of_pairs) {
+  if (tn::kernel::active_isa() != tn::kernel::isa_level::avx512) GTEST_SKIP() << "no AVX-512";
+  using number = tn::kernel::bfloat16;
+  for (const attention_shape& shape : shapes) {
+    const auto in = make_inputs<Eigen::bfloat16>(shape, 424);
+    const auto run = [&](tn::kernel::isa_level level) {
+      const auto strides = [](std::ptrdiff_t heads, std::ptrdiff_t tokens, std::ptrdiff_t dim) {
+        return tn::kernel::heads_strides{heads * tokens * dim, tokens * dim, dim, 1};
+      };
+      const auto stored = [](const auto& values) { return reinterpret_cast<const number*>(values.data()); };
+      std::vector<Eigen::bfloat16> o(shape.o_count());
+      tn::kernel::attention_problem<number> p;
+      p.shape = {shape.batch, shape.heads, shape.heads_of_keys(), shape.queries,
+                 shape.keys,  shape.dim,   shape.size_of_v()};
+      p.q = stored(in.q);
+      p.k = stored(in.k);
+      p.v = stored(in.v);
+      p.o = reinterpret_cast<number*>(o.data());
+      p.q_strides = strides(shape.heads, shape.queries, shape.dim);
+      p.k_strides = strides(shape.heads_of_keys(), shape.keys, shape.dim);
+      p.v_strides = strides(shape.heads_of_keys(), shape.keys, shape.size_of_v());
+      p.o_strides = strides(shape.heads, shape.queries, shape.size_of_v());
+      const auto lanes = tn::kernel::query_lanes_at<float>(level);
+      const auto units = shape.batch * shape.heads * tn::kernel::ceil_div(shape.queries, lanes);
+      using memory = tn::kernel::fused_memory<decltype(p), tn::kernel::wide_products<decltype(p)>>;
+      std::vector<float> scratch(static_cast<std::size_t>(memory::size(p.shape, lanes)));
+      tn::kernel::dispatch_at<tn::kernel::fused_attention>(level, p, std::ptrdiff_t{0}, units,
+                                                           scratch.data());
+      return o;
+    };
+    EXPECT_TRUE(same_bits(run(tn::kernel::isa_level::avx512), run(tn::kernel::isa_level::avx2))) << shape;
+  }
+}
+
+#endif  // TENSORNORM_X86_LEVELS
 
 }  // namespace
 }  // namespace tensornorm_test

@@ -27,6 +27,9 @@ constexpr compiled_set<float> float_sets[] = {
     set_of<float, causal_>,  set_of<float, window_>, set_of<float, mask_>,
     set_of<float, lengths_>, set_of<float, sinks_>,  set_of<float, causal_, mask_, lengths_, sinks_>};
 
+/// Keys that are not seen, next to a tile in which all are.
+constexpr compiled_set<Eigen::bfloat16> bfloat16_sets[] = {set_of<Eigen::bfloat16, causal_>};
+
 }  // namespace
 
 template <class T>
@@ -36,6 +39,9 @@ void attend(const attention_call<T>& call) {
     if (set.names == names) return set.attend(call);
   if constexpr (std::is_same_v<T, float>)
     for (const auto& set : float_sets)
+      if (set.names == names) return set.attend(call);
+  if constexpr (std::is_same_v<T, Eigen::bfloat16>)
+    for (const auto& set : bfloat16_sets)
       if (set.names == names) return set.attend(call);
   throw std::logic_error("this set of modifiers was not compiled");
 }

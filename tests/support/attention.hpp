@@ -48,7 +48,7 @@ template <class V, class Value>
 spread<V> make_spread(const std::array<std::ptrdiff_t, 4>& size, const Value& value) {
   const spread<V> shape{size, nullptr};
   const std::shared_ptr<V[]> data(new V[std::max<std::size_t>(1, shape.count())]);
-  std::size_t offset = 0;
+  std::ptrdiff_t offset = 0;
   score_index at{};
   for (at.batch = 0; at.batch < size[0]; ++at.batch)
     for (at.head = 0; at.head < size[1]; ++at.head)
@@ -168,6 +168,7 @@ template <class T>
 struct attention_result {
   std::vector<T> o;
   std::vector<tn::accumulator_t<T>> lse;
+  attention_path path = attention_path::unfused;
 };
 
 /// attend into new vectors, which were full of NaN before.
@@ -175,7 +176,7 @@ template <class T>
 attention_result<T> attended(attention_path path, const attention_inputs<T>& in,
                              const modifier_list<tn::accumulator_t<T>>& modifiers = {},
                              const Eigen::ThreadPoolDevice* pool = nullptr) {
-  attention_result<T> result{std::vector<T>(in.shape.o_count(), quiet_nan<T>()), {}};
+  attention_result<T> result{std::vector<T>(in.shape.o_count(), quiet_nan<T>()), {}, path};
   attend<T>(
       {path, in.shape, in.q.data(), in.k.data(), in.v.data(), result.o.data(), &result.lse, modifiers, pool});
   return result;

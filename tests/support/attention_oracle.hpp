@@ -65,6 +65,7 @@ struct attention_policy {
 struct attention_reference {
   std::size_t dim_v = 0;
   std::vector<real> o;
+  std::vector<real> o_terms;     // of each element of o: the same sum of |v|
   std::vector<real> lse;         // of each query
   std::vector<real> score_peak;  // of each query: the largest |score| of a key it sees, or |sink|
   std::vector<real> term_peak;   // of each query: the same of sums of |q k|, and of the sink
@@ -87,6 +88,7 @@ class attention_oracle {
   attention_reference answer() {
     result_.dim_v = static_cast<std::size_t>(shape_.size_of_v());
     result_.o.assign(shape_.o_count(), 0);
+    result_.o_terms.assign(shape_.o_count(), 0);
     score_index at{};
     for (at.batch = 0; at.batch < shape_.batch; ++at.batch)
       for (at.head = 0; at.head < shape_.heads; ++at.head)
@@ -204,6 +206,7 @@ class attention_oracle {
     }
     const std::ptrdiff_t size = shape_.size_of_v();
     real* o = result_.o.data() + query_row(at) * size;
+    real* terms = result_.o_terms.data() + query_row(at) * size;
     std::vector<real> sum(static_cast<std::size_t>(size), 0);
     real denominator = sink == -infinity ? 0 : std::exp(sink - highest);
     for (const scored_key& key : seen) {
@@ -213,12 +216,14 @@ class attention_oracle {
       const real* v = row_of(v_, at, size);
       for (std::ptrdiff_t d = 0; d < size; ++d) {
         o[d] += weight * v[d];
+        terms[d] += weight * std::abs(v[d]);
         sum[static_cast<std::size_t>(d)] += std::abs(v[d]);
       }
     }
     real peak = 0;
     for (std::ptrdiff_t d = 0; d < size; ++d) {
       o[d] /= denominator;
+      terms[d] /= denominator;
       peak = std::max(peak, std::abs(o[d]));
     }
     result_.o_peak.push_back(peak);

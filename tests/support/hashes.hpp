@@ -29,26 +29,27 @@ class result_hashes {
     hashes_[name] = hash.value();
   }
 
-  /// With fused multiply-add, compares with the committed hashes; or makes them, if the environment variable
-  /// TENSORNORM_WRITE_HASHES names a file.
-  void check(std::span<const named_hash> committed) const {
-    if (const char* path = std::getenv("TENSORNORM_WRITE_HASHES")) {
+  /// With fused multiply-add, compares with the committed hashes; or makes a header that defines an array of
+  /// the name, if the environment variable names a file.
+  void check(std::span<const named_hash> committed, const char* variable = "TENSORNORM_WRITE_HASHES",
+             const char* name = "expected_hashes") const {
+    if (const char* path = std::getenv(variable)) {
       ASSERT_TRUE(has_fma()) << "the hashes are those of fused multiply-add";
-      write(path);
+      write(path, name);
     } else if (has_fma()) {
       expect(committed);
     }
   }
 
  private:
-  /// A header that defines expected_hashes.
-  void write(const std::string& path) const {
+  void write(const std::string& path, const std::string& name) const {
     std::ofstream file(path);
     file << "// Made by instruction_set_test.cpp, which says how. Do not edit.\n#pragma once\n\n"
             "#include \"../support/hashes.hpp\"\n\nnamespace tensornorm_test {\n\n"
-            "inline constexpr named_hash expected_hashes[] = {\n";
-    for (const auto& [name, hash] : hashes_)
-      file << "    {\"" << name << "\", 0x" << std::hex << hash << std::dec << "},\n";
+            "inline constexpr named_hash "
+         << name << "[] = {\n";
+    for (const auto& [result, hash] : hashes_)
+      file << "    {\"" << result << "\", 0x" << std::hex << hash << std::dec << "},\n";
     file << "};\n\n}  // namespace tensornorm_test\n";
   }
 

@@ -11,6 +11,22 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// Two ways to the same result.
 enum class attention_path { fused, unfused };
 
+/// Whether a problem is worked on in pairs of bfloat16 at this level.
+template <class P>
+bool takes_pairs_at(isa_level level) {
+  return std::is_same_v<typename P::data_type, bfloat16> && has_bfloat16_dot(level);
+}
+
+/// Runs the kernel, at the level avx512 with the dot products of the machine if it has them.
+template <class Kernel, class P, class... Args>
+void dispatch_pairs_at(isa_level level, const P& p, const Args&... args) {
+#if TENSORNORM_X86_LEVELS
+  if constexpr (std::is_same_v<typename P::data_type, bfloat16>)
+    if (takes_pairs_at<P>(level)) return enter<Kernel>(avx512_bfloat16(), p, args...);
+#endif
+  dispatch_at<Kernel>(level, p, args...);
+}
+
 /// How a kernel splits its work. Any split gives the same bits.
 struct attention_work {
   index units;   // of attend()
@@ -32,7 +48,10 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
     const index key_heads = p.shape.batch * p.shape.key_heads;
     return {key_heads * states.chunks, decode_memory<P>::size(p), states.size(p.shape), key_heads};
   } else {
-    return {heads * ceil_div(p.shape.queries, lanes), fused_memory<P>::size(p.shape, lanes), 0, 0};
+    const index memory = takes_pairs_at<P>(level)
+                             ? fused_memory<P, products_of<avx512_bfloat16, P>>::size(p.shape, lanes)
+                             : fused_memory<P, products_of<baseline, P>>::size(p.shape, lanes);
+    return {heads * ceil_div(p.shape.queries, lanes), memory, 0, 0};
   }
 }
 
@@ -44,9 +63,9 @@ void attend(const P& p, index first, index last, typename P::compute* memory, ty
   if constexpr (Path == attention_path::unfused)
     dispatch_at<unfused_attention>(level, p, first, last, memory);
   else if (decodes(p))
-    dispatch_at<decode_attention>(level, p, first, last, memory, shared);
+    dispatch_pairs_at<decode_attention>(level, p, first, last, memory, shared);
   else
-    dispatch_at<fused_attention>(level, p, first, last, memory);
+    dispatch_pairs_at<fused_attention>(level, p, first, last, memory);
 }
 
 /// Results [first, last) from what attend() left in shared memory.

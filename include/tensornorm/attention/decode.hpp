@@ -16,6 +16,7 @@ struct decode_chunk {
   using T = typename P::compute;
   using S = typename P::data_type;
   using V = native_vec<Isa, T>;
+  using terms = terms_of<Isa, P>;
   using one = vec<Isa, T, 1>;
 
   const P& p;
@@ -58,6 +59,9 @@ struct decode_chunk {
   }
 
  private:
+  static constexpr bool in_pairs = terms::in_one == 2;
+  static constexpr index numbers(index count) { return ceil_div(count, terms::in_one); }
+
   TENSORNORM_INLINE void read_queries() const {
     const index dim = p.shape.dim;
     for (index row = 0; row < padded_rows(rows()); ++row) {
@@ -65,9 +69,12 @@ struct decode_chunk {
       if (row < rows()) {
         const auto q = head_of(p.q, p.q_strides, batch(), at(row / p.shape.queries).head);
         const S* const from = q.data + row % p.shape.queries * q.token_step;
-        for (index d = 0; d < dim; ++d) to[d] = widen<T>(from[d * q.dim_step]);
+        if constexpr (in_pairs)
+          terms::pack_keys({from, q.token_step, q.dim_step}, 1, dim, to);
+        else
+          for (index d = 0; d < dim; ++d) to[d] = widen<T>(from[d * q.dim_step]);
       }
-      for (index d = row < rows() ? dim : 0; d < dim_step(); ++d) to[d] = 0;
+      for (index d = row < rows() ? numbers(dim) : 0; d < dim_step(); ++d) to[d] = 0;
     }
   }
 
@@ -78,7 +85,14 @@ struct decode_chunk {
     const index count = keys.last - keys.first;
     const S* const first_key = k.data + keys.first * k.token_step;
     const S* const first_value = v.data + keys.first * v.token_step;
-    if constexpr (decode_memory<P>::widens) {
+    if constexpr (in_pairs) {
+      terms::pack_keys({first_key, k.token_step, 1}, count, p.shape.dim, memory.wide_keys);
+      const bool finite = terms::template pack_values<V>({first_value, v.token_step, 1}, count,
+                                                         p.shape.value_dim, memory.wide_values);
+      see_numbers(keys, {memory.wide_keys, numbers(p.shape.dim), 1},
+                  {memory.wide_values, p.shape.value_dim, 1},
+                  [finite]() TENSORNORM_INLINE_LAMBDA { return finite; });
+    } else if constexpr (decode_memory<P>::widens) {
       pack_rows<Isa>(head_view<const S>{first_key, k.token_step, 1}, count, p.shape.dim, memory.wide_keys);
       pack_rows<Isa>(head_view<const S>{first_value, v.token_step, 1}, count, p.shape.value_dim,
                      memory.wide_values);
@@ -90,6 +104,16 @@ struct decode_chunk {
 
   TENSORNORM_INLINE void see_wide(const key_range& keys, const head_view<const T>& k,
                                   const head_view<const T>& v) const {
+    see_numbers(keys, k, v, [&]() TENSORNORM_INLINE_LAMBDA {
+      const broadcast_matrix<T> values{v.data, 1, v.token_step};
+      return all_finite<V>(values, p.shape.value_dim, keys.last - keys.first);
+    });
+  }
+
+  /// k and v hold numbers as they are multiplied. finite(): whether all values are.
+  template <class Finite>
+  TENSORNORM_INLINE void see_numbers(const key_range& keys, const head_view<const T>& k,
+                                     const head_view<const T>& v, const Finite& finite) const {
     const index count = keys.last - keys.first;
     decode_scores<Isa, P>{p, memory}.of(k, rows(), count);
     bool needed = false;
@@ -100,8 +124,7 @@ struct decode_chunk {
       p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
       needed = true;
     }
-    const bool mark =
-        needed && !all_finite<V>(broadcast_matrix<T>{v.data, 1, v.token_step}, p.shape.value_dim, count);
+    const bool mark = needed && !finite();
     index row = 0;
     for (; row + decode_rows <= rows(); row += decode_rows) add_rows<decode_rows>(row, v, count, mark);
     for (; row < rows(); ++row) add_rows<1>(row, v, count, mark);
@@ -141,6 +164,7 @@ struct decode_chunk {
     T partial[partial_sums];
     for (int n = 0; n < packets; ++n) part[n].store(partial + n * packet::size);
     sum.state[1] = sum.state[1] + one::splat((partial[0] + partial[2]) + (partial[1] + partial[3]));
+    if constexpr (in_pairs) terms::template pair_neighbours<V>(score, count);
     sum.state[0].store(state);
     sum.state[1].store(state + 1);
     return factor[0];
@@ -190,18 +214,22 @@ struct decode_chunk {
       }
       TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) {
-        const T weight = weights[r * key_block + j];
-        if (mark && weight < 0) continue;
+        const L w = L::splat(weights[r * key_block + j]);
         TENSORNORM_UNROLL
-        for (int i = 0; i < Vectors; ++i) sum[n][r][i] = fma(L::splat(weight), numbers[i], sum[n][r][i]);
+        for (int i = 0; i < Vectors; ++i) {
+          if (mark)
+            terms::add_marked(sum[n][r][i], w, numbers[i], w);
+          else
+            terms::add(sum[n][r][i], w, numbers[i]);
+        }
       }
     };
     index j = 0;
-    for (; j + chains <= count; j += chains) {
+    for (; j + chains <= numbers(count); j += chains) {
       add(0, j);
       add(1, j + 1);
     }
-    if (j < count) add(0, j);
+    if (j < numbers(count)) add(0, j);
     TENSORNORM_UNROLL
     for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
     for (int i = 0; i < Vectors; ++i) {

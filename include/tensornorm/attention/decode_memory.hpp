@@ -1,6 +1,7 @@
 // When a few queries attend to many keys, and the memory in which they do.
 #pragma once
 
+#include "bfloat16_pairs.hpp"
 #include "operands.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -60,7 +61,7 @@ struct chunk_states {
   T* values(index head, index chunk, index row) const { return softmax(head, chunk, row) + 64; }
 };
 
-/// Memory for one thread.
+/// Memory for one thread. Numbers in it may be pairs (terms_of).
 template <class P>
 struct decode_memory {
   using T = typename P::compute;

@@ -12,6 +12,7 @@ template <class Isa, class P>
 struct decode_scores {
   using T = typename P::compute;
   using V = native_vec<Isa, T>;
+  using terms = terms_of<Isa, P>;
   using few = vec<Isa, T, (V::size / 2 > packet<Isa, T>::size ? V::size / 2 : packet<Isa, T>::size)>;
 
   const P& p;
@@ -27,13 +28,16 @@ struct decode_scores {
   }
 
  private:
+  /// Of a key and of a query.
+  index numbers() const { return ceil_div(p.shape.dim, terms::in_one); }
+
   /// Asks for what lies ahead of a tile of L::size keys, `part` of as many parts as a key has lines: in the
   /// order of memory where keys follow each other, since that is what the machine's own prefetching follows.
   /// And for a page far ahead, since finding one takes longer than reading it.
   template <class L>
   TENSORNORM_INLINE void fetch_keys(const T* key, index key_step, index part) const {
     if (part == 0) prefetch<cache_level::second>(key + pages_ahead * key_step);
-    const bool adjacent = key_step == p.shape.dim && key_step % line_of<T> == 0;
+    const bool adjacent = key_step == numbers() && key_step % line_of<T> == 0;
     const T* const first = key + keys_ahead * key_step + part * line_of<T> * (adjacent ? L::size : 1);
     const index step = adjacent ? line_of<T> : key_step;
     TENSORNORM_UNROLL
@@ -51,8 +55,8 @@ struct decode_scores {
     L sum[chains][Rows];
     TENSORNORM_UNROLL
     for (int r = 0; r < Rows; ++r) all[r] = L::splat(0);
-    for (index d = 0; d < p.shape.dim; d += depth_block) {
-      const index last = d + depth_block < p.shape.dim ? d + depth_block : p.shape.dim;
+    for (index d = 0; d < numbers(); d += depth_block) {
+      const index last = d + depth_block < numbers() ? d + depth_block : numbers();
       TENSORNORM_UNROLL
       for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);
@@ -96,8 +100,8 @@ struct decode_scores {
     TENSORNORM_UNROLL
     for (int i = 0; i < packet::size; ++i) TENSORNORM_UNROLL
     for (int r = 0; r < Rows; ++r)
-      sum[i % chains][r] = fma(L::splat(memory.queries[(row + r) * padded_dim(p.shape.dim) + e + i]),
-                               lanes[i], sum[i % chains][r]);
+      terms::add(sum[i % chains][r], L::splat(memory.queries[(row + r) * padded_dim(p.shape.dim) + e + i]),
+                 lanes[i]);
   }
 };
 

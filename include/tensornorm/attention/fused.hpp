@@ -2,7 +2,7 @@
 // keys; the softmax is corrected as its maximum grows (Milakov and Gimelshein 2018, Dao et al. 2022).
 #pragma once
 
-#include "operands.hpp"
+#include "pair_products.hpp"
 #include "result.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -35,27 +35,25 @@ constexpr int states_for(index keys) {
   return levels;
 }
 
-/// Everything that the kernel needs for one block of queries.
-template <class P>
+/// Everything that the kernel needs for one block of queries. Products are wide_products, or pair_products.
+template <class P, class Products>
 struct fused_memory {
   using T = typename P::compute;
 
-  T* queries;  // dim x lanes
-  T* scores;   // key_block x lanes
-  T* factor;   // lanes
-  key_operands<P> operands;
+  T* scores;  // key_block x lanes
+  T* factor;  // lanes
+  Products products;
   state_stack<T> states;
 
-  /// Elements that it takes for `lanes` queries.
+  /// Numbers that it takes for `lanes` queries.
   static index size(const heads_shape& s, index lanes) {
     using arena = memory_arena<T>;
-    index total = arena::padded(s.dim * lanes) + arena::padded(key_block * lanes) + arena::padded(lanes);
+    index total = arena::padded(key_block * lanes) + arena::padded(lanes);
     total += states_for(s.keys) * (arena::padded(s.value_dim * lanes) + 2 * arena::padded(lanes));
-    return total + key_operands<P>::size(s);
+    return total + Products::size(s, lanes);
   }
   fused_memory(const heads_shape& s, index lanes, T* memory) {
     memory_arena<T> arena{memory};
-    queries = arena.take(s.dim * lanes);
     scores = arena.take(key_block * lanes);
     factor = arena.take(lanes);
     for (int n = 0; n < states_for(s.keys); ++n) {
@@ -63,25 +61,21 @@ struct fused_memory {
       T* const largest = arena.take(lanes);
       states.give_back({weighted, {largest, arena.take(lanes)}});
     }
-    operands.take_memory(s, arena);
+    products.take_memory(s, lanes, arena);
   }
 };
 
 /// One block of queries of one head.
-template <class Isa, class P>
+template <class Isa, class P, class Products>
 struct fused_block {
   using T = typename P::compute;
   using V = native_vec<Isa, T>;
 
   const P& p;
-  fused_memory<P>& memory;
+  fused_memory<P, Products>& memory;
   query_block at;
-  broadcast_matrix<T> keys;    // rows are keys
-  broadcast_matrix<T> values;  // rows are dims of values
-  index lanes;                 // queries, up to a multiple of the vector size
+  index lanes;  // queries, up to a multiple of the vector size
   key_range visible;
-
-  int vectors() const { return static_cast<int>(lanes / V::size); }
 
   TENSORNORM_INLINE void run() {
     const index chunks = ceil_div(at.keys, key_chunk);
@@ -132,36 +126,17 @@ struct fused_block {
   /// Adds keys [first, last), part of one block of keys, to a state, which is empty if `begin`.
   TENSORNORM_INLINE void see(const attention_state<T>& s, index first, index last, bool begin) {
     const index count = last - first;
-    multiply<Isa>(product_problem<T>{{keys.data + first * keys.row_step, keys.row_step, keys.depth_step},
-                                     count,
-                                     memory.queries,
-                                     lanes,
-                                     p.shape.dim,
-                                     memory.scores,
-                                     lanes,
-                                     vectors()});
+    memory.products.template score<Isa>(first, count, lanes, memory.scores);
     const score_tile<T> tile{memory.scores, lanes, true, at, {first, last}};
-    const broadcast_matrix<T> v{values.data + first * values.depth_step, values.row_step, values.depth_step};
     bool mark = false;
     if (p.modifiers.needed(tile)) {
       p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
-      mark = !all_finite<V>(v, p.shape.value_dim, count);
+      mark = !memory.products.template finite_values<V>(first, count);
     }
     weigh(s.softmax, count, begin, mark);
-    const product_problem<T> product{v,
-                                     p.shape.value_dim,
-                                     memory.scores,
-                                     lanes,
-                                     count,
-                                     s.values,
-                                     lanes,
-                                     vectors(),
-                                     begin ? meet::overwrite : meet::rescale,
-                                     memory.factor};
-    if (mark)
-      multiply_marked<V>(product, product.b);
-    else
-      multiply<Isa>(product);
+    const weighted_sums<T> sums{memory.scores, s.values, begin ? meet::overwrite : meet::rescale,
+                                memory.factor};
+    memory.products.template add_values<Isa>(first, count, lanes, sums, mark);
   }
 
   /// Scores become weights, and the softmax learns of them.
@@ -193,23 +168,22 @@ struct fused_block {
 };
 
 /// Attends for units [first, last) of a problem: blocks of queries, head after head. memory holds
-/// fused_memory<P>::size() numbers at an address that is a multiple of 64.
+/// fused_memory::size() numbers at an address that is a multiple of 64.
 struct fused_attention {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
                                     typename P::compute* const& memory) {
     using T = typename P::compute;
+    using products = products_of<Isa, P>;
     constexpr index width = query_lanes<Isa, T>;
     const heads_shape& s = p.shape;
     const index blocks = ceil_div(s.queries, width);
-    fused_memory<P> m(s, width, memory);
+    fused_memory<P, products> m(s, width, memory);
     for (index unit = first; unit < last; ++unit) {
       const query_block at = queries_of(p, unit / blocks, unit % blocks * width, width);
-      m.operands.template look_at<Isa>(p, at);
       const index lanes = ceil_div(at.last - at.first, vec_size<Isa, T>) * vec_size<Isa, T>;
-      pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, s.dim,
-                      m.queries, lanes);
-      fused_block<Isa, P>{p, m, at, m.operands.keys, m.operands.values, lanes, p.modifiers.visible(at)}.run();
+      m.products.template look_at<Isa>(p, at, lanes);
+      fused_block<Isa, P, products>{p, m, at, lanes, p.modifiers.visible(at)}.run();
     }
   }
 };

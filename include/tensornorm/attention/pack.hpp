@@ -81,12 +81,12 @@ TENSORNORM_INLINE void unpack_lanes(const T* lanes, index width, const T* factor
 /// rows[token * dim + d] = x(token, d).
 template <class Isa, class T, class S>
 TENSORNORM_INLINE void pack_rows(const head_view<const S>& x, index tokens, index dim, T* rows) {
-  using P = packet<Isa, T>;
+  using V = native_vec<Isa, T>;  // the machine converts no fewer halves at a time than fill a register
   for (index t = 0; t < tokens; ++t) {
     const S* const from = x.data + t * x.token_step;
     index d = 0;
     if (x.dim_step == 1)
-      for (; d + P::size <= dim; d += P::size) load<P>(from + d).store(rows + t * dim + d);
+      for (; d + V::size <= dim; d += V::size) load<V>(from + d).store(rows + t * dim + d);
     for (; d < dim; ++d) rows[t * dim + d] = widen<T>(from[d * x.dim_step]);
   }
 }

@@ -11,6 +11,22 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
+/// What the numbers of A and B stand for, and how their products add up: as what they are. (pair_terms of
+/// bfloat16_pairs.hpp has two bfloat16 in the place of each.)
+struct single_terms {
+  static constexpr index in_one = 1;
+
+  template <class V>
+  static TENSORNORM_INLINE void add(V& sum, const V& a, const V& b) {
+    sum = fma(a, b, sum);
+  }
+  /// The same where `mark` is not negative.
+  template <class V>
+  static TENSORNORM_INLINE void add_marked(V& sum, const V& a, const V& b, const V& mark) {
+    sum = select(mark < V::splat(0), sum, fma(a, b, sum));
+  }
+};
+
 /// A: element (row, depth) is at data[row * row_step + depth * depth_step].
 template <class T>
 struct broadcast_matrix {
@@ -40,7 +56,7 @@ inline constexpr int tile_rows = 4;
 inline constexpr index depth_block = 64;
 
 /// Adds terms first, first + stride, ... of a product to sums, Chains of them in turn.
-template <int Chains, int Rows, int Vectors, bool RowsSideBySide, class V, class T>
+template <class Terms, int Chains, int Rows, int Vectors, bool RowsSideBySide, class V, class T>
 TENSORNORM_INLINE void sum_chains(const broadcast_matrix<T>& a, const T* b, index b_step, index first,
                                   index depth, V (&sum)[Chains][Rows][Vectors]) {
   constexpr index stride = chains / Chains;
@@ -58,7 +74,7 @@ TENSORNORM_INLINE void sum_chains(const broadcast_matrix<T>& a, const T* b, inde
     for (int r = 0; r < Rows; ++r) {
       const V x = V::splat(from[RowsSideBySide ? r : r * a.row_step]);
       TENSORNORM_UNROLL
-      for (int v = 0; v < Vectors; ++v) sum[n][r][v] = fma(x, lanes[v], sum[n][r][v]);
+      for (int v = 0; v < Vectors; ++v) Terms::add(sum[n][r][v], x, lanes[v]);
     }
     from += stride * a.depth_step;
     b += stride * b_step;
@@ -69,14 +85,14 @@ TENSORNORM_INLINE void sum_chains(const broadcast_matrix<T>& a, const T* b, inde
   if (Chains > 1 && d < depth) add(0);
 }
 
-template <int Rows, int Vectors, bool RowsSideBySide, class V, class T>
+template <class Terms, int Rows, int Vectors, bool RowsSideBySide, class V, class T>
 TENSORNORM_INLINE void product_tile(const broadcast_matrix<T>& a, const T* b, index b_step, index depth,
                                     V (&sum)[Rows][Vectors]) {
   constexpr int at_once = chains_at_once<typename V::isa>;
   V part[chains / at_once][at_once][Rows][Vectors];
   TENSORNORM_UNROLL
   for (int n = 0; n < chains / at_once; ++n)
-    sum_chains<at_once, Rows, Vectors, RowsSideBySide>(a, b, b_step, n, depth, part[n]);
+    sum_chains<Terms, at_once, Rows, Vectors, RowsSideBySide>(a, b, b_step, n, depth, part[n]);
   TENSORNORM_UNROLL
   for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
   for (int v = 0; v < Vectors; ++v)
@@ -100,18 +116,18 @@ TENSORNORM_INLINE void store_tile(const V (&sum)[Rows][Vectors], T* c, index c_s
   }
 }
 
-template <int Rows, int Vectors, bool RowsSideBySide, class V, class T>
+template <class Terms, int Rows, int Vectors, bool RowsSideBySide, class V, class T>
 TENSORNORM_INLINE void multiply_rows(broadcast_matrix<T> a, index rows, const T* b, index b_step, index depth,
                                      T* c, index c_step, meet how, const T* factor) {
   index r = 0;
   for (; r + Rows <= rows; r += Rows, a.data += Rows * a.row_step) {
     V sum[Rows][Vectors];
-    product_tile<Rows, Vectors, RowsSideBySide>(a, b, b_step, depth, sum);
+    product_tile<Terms, Rows, Vectors, RowsSideBySide>(a, b, b_step, depth, sum);
     store_tile(sum, c + r * c_step, c_step, how, factor);
   }
   if constexpr (Rows > 1)
-    multiply_rows<1, Vectors, RowsSideBySide, V>(a, rows - r, b, b_step, depth, c + r * c_step, c_step, how,
-                                                 factor);
+    multiply_rows<Terms, 1, Vectors, RowsSideBySide, V>(a, rows - r, b, b_step, depth, c + r * c_step, c_step,
+                                                        how, factor);
 }
 
 /// One product, as a kernel takes it.
@@ -129,6 +145,7 @@ struct product_problem {
   const T* factor = nullptr;  // one for each lane, for meet::rescale
 };
 
+template <class Terms>
 struct product_kernel {
   template <class Isa, class T>
   static TENSORNORM_INLINE void run(const product_problem<T>& p) {
@@ -149,20 +166,20 @@ struct product_kernel {
       const index depth = p.depth - d < depth_block ? p.depth - d : depth_block;
       const meet how = d == 0 ? p.how : meet::add;
       if (a.row_step == 1)
-        multiply_rows<tile_rows, Vectors, true, V>(a, p.rows, p.b + d * p.b_step, p.b_step, depth, p.c,
-                                                   p.c_step, how, p.factor);
+        multiply_rows<Terms, tile_rows, Vectors, true, V>(a, p.rows, p.b + d * p.b_step, p.b_step, depth, p.c,
+                                                          p.c_step, how, p.factor);
       else
-        multiply_rows<tile_rows, Vectors, false, V>(a, p.rows, p.b + d * p.b_step, p.b_step, depth, p.c,
-                                                    p.c_step, how, p.factor);
+        multiply_rows<Terms, tile_rows, Vectors, false, V>(a, p.rows, p.b + d * p.b_step, p.b_step, depth,
+                                                           p.c, p.c_step, how, p.factor);
     }
   }
 };
 
 /// C meets A · B, in the same order of sums on every machine. A call of its own: compiled once for each
 /// instruction set.
-template <class Isa, class T>
+template <class Isa, class Terms = single_terms, class T>
 void multiply(const product_problem<T>& p) {
-  enter<product_kernel>(Isa(), p);
+  enter<product_kernel<Terms>>(Isa(), p);
 }
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

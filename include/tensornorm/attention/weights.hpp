@@ -71,7 +71,7 @@ TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, 
 /// A product of values and weights where absent keys do not touch the sum: values may be NaN or infinite. `marks`
 /// lie as B does and are negative there; they may be the weights. The same bits as multiply() where no key is
 /// absent.
-template <class V, class T>
+template <class V, class Terms = single_terms, class T>
 TENSORNORM_INLINE void multiply_marked(const product_problem<T>& p, const T* marks) {
   for (index r = 0; r < p.rows; ++r)
     for (int v = 0; v < p.vectors; ++v) {
@@ -80,8 +80,7 @@ TENSORNORM_INLINE void multiply_marked(const product_problem<T>& p, const T* mar
         const index at = d * p.b_step + v * V::size;
         const V weight = V::load(p.b + at);
         const V x = V::splat(p.a.data[r * p.a.row_step + d * p.a.depth_step]);
-        V& sum = chain[d % chains];
-        sum = select(V::load(marks + at) < V::splat(0), sum, fma(x, weight, sum));
+        Terms::add_marked(chain[d % chains], x, weight, V::load(marks + at));
       }
       V sum = chain[0] + chain[1];
       T* const place = p.c + r * p.c_step + v * V::size;

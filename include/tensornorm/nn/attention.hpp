@@ -50,7 +50,7 @@ struct attention_options {
 ///           or wider. Arithmetic in accumulator_t, each step rounded to Scalar.
 /// Aliasing  none: y and dx are tensors of their own.
 /// Error     that of its steps, one after another; fused and unfused differ as attention() does.
-/// Bits      the same on any number of threads, with AVX2 or AVX-512.
+/// Bits      the same on any number of threads, with AVX2 or AVX-512; in bfloat16 as attention().
 /// Throws    std::invalid_argument, naming both sizes, before anything is written.
 /// Cost      2 · tokens · channels flops for each weight, and the attention. forward() keeps q, k, v and the
 ///           result; backward() costs about twice as much again.

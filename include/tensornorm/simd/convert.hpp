@@ -46,6 +46,9 @@ TENSORNORM_INLINE void widen_by_f16c(const typename conversion<N>::short_bits& h
                                               static_cast<unsigned short>(-1), 4);
   else if constexpr (N == 8)
     result = __builtin_ia32_vcvtph2ps256(reinterpret_cast<shorts>(half));
+  else if constexpr (N == 4)
+    result = __builtin_ia32_vcvtph2ps(__builtin_shufflevector(
+        reinterpret_cast<shorts>(half), reinterpret_cast<shorts>(half), 0, 1, 2, 3, 0, 1, 2, 3));
   else
 #endif
   widen_float16(__builtin_convertvector(half, typename c::bits), result);

@@ -55,6 +55,16 @@ struct avx512 {
   static constexpr bool has_f16c = true;
 };
 
+/// AVX-512 with dot products of pairs of bfloat16: Cooper Lake, Zen 4. No level of its own, but what kernels
+/// that have a use for these products enter at the level avx512 where the machine has them.
+struct avx512_bfloat16 {
+  using cold = avx2;
+  static constexpr isa_level level = isa_level::avx512;
+  static constexpr int bytes = 64;
+  static constexpr bool has_fma = true;
+  static constexpr bool has_f16c = true;
+};
+
 inline const char* name(isa_level level) {
   return level == isa_level::avx512 ? "avx512" : level == isa_level::avx2 ? "avx2" : "baseline";
 }
@@ -109,6 +119,44 @@ template <class Kernel, class... Args>
 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))) TENSORNORM_NOINLINE void enter(
     avx512, const Args&... args) {
   Kernel::template run<avx512>(args...);
+}
+
+template <class Kernel, class... Args>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")))
+TENSORNORM_NOINLINE void
+enter(avx512_bfloat16, const Args&... args) {
+  Kernel::template run<avx512_bfloat16>(args...);
+}
+#endif
+
+/// Whether kernels that multiply bfloat16 are to enter avx512_bfloat16 at this level.
+inline bool has_bfloat16_dot(isa_level level) {
+#if TENSORNORM_X86_LEVELS
+  static const bool machine_has = (__builtin_cpu_init(), __builtin_cpu_supports("avx512bf16") != 0);
+  return level == isa_level::avx512 && machine_has;
+#else
+  static_cast<void>(level);
+  return false;
+#endif
+}
+
+#if TENSORNORM_X86_LEVELS
+/// sum += the dot product of each pair of bfloat16 in the lanes of a and b, which may be vectors of float or
+/// one: the second product, then the first, each added with one rounding. Subnormal numbers count as 0. For
+/// kernels that are entered as avx512_bfloat16.
+#if defined(__clang__)
+// Clang takes no operands wider than the registers of the function they are written in, not even if that is
+// to be inlined. This one is, since it is small, as soon as its caller is part of a function like itself.
+template <class Lanes>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))) inline
+#else
+// GCC has a builtin, but not for a function that is yet to be inlined where the instruction is.
+template <class Lanes>
+TENSORNORM_INLINE
+#endif
+    void
+    add_bfloat16_dot(Lanes& sum, const Lanes& a, const Lanes& b) {
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
 }
 #endif
 

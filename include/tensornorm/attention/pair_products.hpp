@@ -1,0 +1,133 @@
+// What fused attention multiplies where the machine has dot products of bfloat16: pairs of dims of queries
+// and keys, pairs of keys of weights and values.
+#pragma once
+
+#include "bfloat16_pairs.hpp"
+#include "wide_products.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+#if TENSORNORM_X86_LEVELS
+
+/// The products of a block of queries with keys and values in pairs; stands in the place of wide_products.
+/// Weights are rounded to bfloat16, their sum is that of what they were before.
+template <class P>
+class pair_products {
+ public:
+  using T = typename P::compute;
+
+  static index size(const heads_shape& s, index lanes) {
+    using arena = memory_arena<T>;
+    return arena::padded(s.dim * lanes) + arena::padded(s.keys * pairs(s.dim)) +
+           arena::padded(pairs(s.keys) * s.value_dim) + arena::padded(ceil_div(s.keys, key_block));
+  }
+  void take_memory(const heads_shape& s, index lanes, memory_arena<T>& arena) {
+    queries_ = arena.take(s.dim * lanes);
+    keys_ = arena.take(s.keys * pairs(s.dim));
+    values_ = arena.take(pairs(s.keys) * s.value_dim);
+    finite_ = arena.take(ceil_div(s.keys, key_block));
+  }
+
+  template <class Isa>
+  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, index lanes) {
+    using V = native_vec<Isa, T>;
+    dim_ = p.shape.dim;
+    value_dim_ = p.shape.value_dim;
+    const index key_head = at.head / p.shape.group();
+    const index head = at.batch * p.shape.key_heads + key_head;
+    if (head_ != head) {
+      pair_terms::pack_keys(head_of(p.k, p.k_strides, at.batch, key_head), at.keys, dim_, keys_);
+      pack_values<V>(head_of(p.v, p.v_strides, at.batch, key_head), at.keys);
+      head_ = head;
+    }
+    pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, dim_,
+                    queries_, lanes);
+    pair_terms::pair_lines<V>(queries_, dim_, lanes);
+  }
+
+  template <class Isa>
+  TENSORNORM_INLINE void score(index first, index count, index lanes, T* scores) const {
+    const index depth = pairs(dim_);
+    multiply<Isa, pair_terms>(product_problem<T>{{keys_ + first * depth, depth, 1},
+                                                 count,
+                                                 queries_,
+                                                 lanes,
+                                                 depth,
+                                                 scores,
+                                                 lanes,
+                                                 static_cast<int>(lanes / vec_size<Isa, T>)});
+  }
+
+  /// Of the block of keys, of which these are a part.
+  template <class V>
+  TENSORNORM_INLINE bool finite_values(index first, index) const {
+    return finite_[first / key_block] != 0;
+  }
+
+  /// `first` is even. Behind an odd number of weights lies a line of those of absent keys.
+  template <class Isa>
+  TENSORNORM_INLINE void add_values(index first, index count, index lanes, const weighted_sums<T>& sums,
+                                    bool mark) const {
+    using V = native_vec<Isa, T>;
+    // The neighbour of the last of an odd number of keys may be one that nobody sees.
+    if (count % 2 != 0 && !mark && !finite_values<V>(first, count)) {
+      mark = true;
+      for (index lane = 0; lane < lanes; lane += V::size)
+        V::splat(absent_weight<T>).store(sums.weights + count * lanes + lane);
+    }
+    const index depth = pairs(count);
+    pair_terms::pair_lines<V>(sums.weights, 2 * depth, lanes);
+    const product_problem<T> product{{values_ + first / 2 * value_dim_, 1, value_dim_},
+                                     value_dim_,
+                                     sums.weights,
+                                     lanes,
+                                     depth,
+                                     sums.values,
+                                     lanes,
+                                     static_cast<int>(lanes / vec_size<Isa, T>),
+                                     sums.how,
+                                     sums.factor};
+    if (mark)
+      multiply_marked<V, pair_terms>(product, product.b);
+    else
+      multiply<Isa, pair_terms>(product);
+  }
+
+ private:
+  static constexpr index pairs(index numbers) { return ceil_div(numbers, pair_terms::in_one); }
+
+  template <class V>
+  TENSORNORM_INLINE void pack_values(const head_view<const bfloat16>& v, index keys) {
+    for (index j = 0; j < keys; j += key_block) {
+      const index count = keys - j < key_block ? keys - j : key_block;
+      const head_view<const bfloat16> block{v.data + j * v.token_step, v.token_step, v.dim_step};
+      const bool finite = pair_terms::pack_values<V>(block, count, value_dim_, values_ + j / 2 * value_dim_);
+      finite_[j / key_block] = finite ? T{1} : T{0};
+    }
+  }
+
+  T* queries_ = nullptr;  // pairs of dims x lanes
+  T* keys_ = nullptr;     // keys x pairs of dims
+  T* values_ = nullptr;   // pairs of keys x value_dim
+  T* finite_ = nullptr;   // of each block of keys: whether all of its values are
+  index dim_ = 0;
+  index value_dim_ = 0;
+  index head_ = -1;
+};
+
+/// What fused attention multiplies.
+template <class Isa, class P>
+using products_of = std::conditional_t<takes_pairs<Isa, P>, pair_products<P>, wide_products<P>>;
+
+#else
+
+template <class, class P>
+using products_of = wide_products<P>;
+
+#endif  // TENSORNORM_X86_LEVELS
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
