@@ -1,9 +1,10 @@
 // The attention layer of transformers: projections, attention, and what stands between them.
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <tuple>
+#include <algorithm>
+#include <string>
+#include <type_traits>
+#include <vector>
 
 #include "attention_gradients.hpp"
 #include "linear.hpp"
@@ -63,7 +64,6 @@ class Attention {
  public:
   using accumulator = accumulator_t<Scalar>;
   using tokens_type = Eigen::Tensor<Scalar, 3, Eigen::RowMajor>;
-  using heads_type = Eigen::Tensor<Scalar, 4, Eigen::RowMajor>;
   using linear = detail::linear_layer<Scalar, Parameter>;
 
   static constexpr bool has_qk_norm = !std::is_same_v<QkNorm, none_t>;
