@@ -23,3 +23,7 @@
 #include "nn/rms_norm.hpp"
 #include "nn/simple_norm.hpp"
 #include "nn/tanh_norm.hpp"
+
+#if defined(TENSORNORM_EXTERN_KERNELS)
+#include "kernels.hpp"
+#endif

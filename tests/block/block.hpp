@@ -9,7 +9,6 @@
 #include <stdexcept>
 #include <tensornorm/tensornorm.hpp>
 
-#include "../support/backward_kernels.hpp"
 #include "../support/bounds.hpp"
 #include "../support/tensors.hpp"
 

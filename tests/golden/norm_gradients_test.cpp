@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "../support/backward_bounds.hpp"
-#include "../support/backward_kernels.hpp"
 #include "../support/tensors.hpp"
 
 namespace tensornorm_test {

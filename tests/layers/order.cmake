@@ -4,7 +4,7 @@
 # only headers above it in the list; that Eigen is included in the top layers only; and that none is long.
 cmake_minimum_required(VERSION 3.25)
 
-set(layers config simd view reduce norm attention eigen nn tensornorm)
+set(layers config simd view reduce norm attention kernels eigen nn tensornorm)
 set(eigen_layers eigen nn)
 set(longest 300)
 

@@ -11,7 +11,6 @@
 #include <tensornorm/tensornorm.hpp>
 #include <tuple>
 
-#include "../support/backward_kernels.hpp"
 #include "../support/bounds.hpp"
 #include "../support/tensors.hpp"
 

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <tensornorm/tensornorm.hpp>
 
-#include "../support/backward_kernels.hpp"
 
 namespace tensornorm_test {
 namespace {

@@ -8,7 +8,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "../support/backward_kernels.hpp"
 #include "../support/bounds.hpp"
 #include "../support/tensors.hpp"
 

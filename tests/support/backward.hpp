@@ -4,7 +4,6 @@
 
 #include <vector>
 
-#include "backward_kernels.hpp"
 #include "backward_oracle.hpp"
 #include "data.hpp"
 #include "rows.hpp"

@@ -92,7 +92,6 @@ template void backward_rows(const formula&, const row_block&, const backward_mem
                             bool, const Eigen::ThreadPoolDevice*);
 template void backward_rows_at(tn::kernel::isa_level, const formula&, const row_block&,
                                const backward_memory<TENSORNORM_TEST_SCALAR>&);
-using stored_backward_scalar = tn::detail::stored_t<TENSORNORM_TEST_SCALAR>;
 
 #ifdef TENSORNORM_TEST_WIDER
 template void backward_rows(const formula&, const row_block&,
@@ -101,5 +100,3 @@ template void backward_rows(const formula&, const row_block&,
 #endif
 
 }  // namespace tensornorm_test
-
-TENSORNORM_TEST_BACKWARD_KERNELS(, tensornorm_test::stored_backward_scalar)

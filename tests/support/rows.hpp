@@ -2,9 +2,9 @@
 // scalar (rows_<scalar>.cpp) and linked by every test.
 #pragma once
 
+#include <tensornorm/tensornorm.hpp>
 #include <vector>
 
-#include "kernels.hpp"
 #include "oracle.hpp"
 
 namespace tensornorm_test {

@@ -61,7 +61,6 @@ template void normalize_rows(const formula&, const row_block&, const row_memory<
                              const call_options&, const Eigen::ThreadPoolDevice*);
 template void normalize_rows_at(tn::kernel::isa_level, const formula&, const row_block&,
                                 const row_memory<TENSORNORM_TEST_SCALAR>&);
-using stored_scalar = tn::detail::stored_t<TENSORNORM_TEST_SCALAR>;
 
 #ifdef TENSORNORM_TEST_WIDER
 template void normalize_rows(const formula&, const row_block&,
@@ -70,8 +69,3 @@ template void normalize_rows(const formula&, const row_block&,
 #endif
 
 }  // namespace tensornorm_test
-
-TENSORNORM_TEST_KERNELS(, tensornorm_test::stored_scalar, tensornorm_test::stored_scalar)
-#ifdef TENSORNORM_TEST_WIDER
-TENSORNORM_TEST_KERNELS(, tensornorm_test::stored_scalar, TENSORNORM_TEST_WIDER)
-#endif

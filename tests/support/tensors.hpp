@@ -3,10 +3,10 @@
 #pragma once
 
 #include <array>
+#include <tensornorm/tensornorm.hpp>
 #include <vector>
 
 #include "data.hpp"
-#include "kernels.hpp"
 #include "oracle.hpp"
 
 namespace tensornorm_test {
