@@ -37,107 +37,149 @@ struct first_lanes {
   }
 };
 
-/// Writes Rows rows, or runs of their elements, side by side, so that sums over rows are loaded and stored
-/// once for all of them. Others: there is more than dx of x alone, or less.
-template <class Formula, class Isa, class P, bool Others, int Rows>
+/// Writes one row, or a run of its elements.
+template <class Formula, class Isa, class P>
 struct gradient_writer {
   using row = row_gradient<Formula, Isa, P>;
   using T = typename row::T;
   using compute = typename row::compute;
   using one = typename row::one;
   using V = typename row::V;
-  static constexpr auto count = static_cast<std::size_t>(Rows);
 
-  const row* rows;
-  const gradient_constants<one>* constants;
+  const row& at;
+  const gradient_constants<one>& constants;
   compute* weight_sums;  // null where not wanted
   compute* bias_sums;
-  bool past_cache;  // dx goes to memory in whole aligned registers; the rows must be aligned alike
+  bool past_cache;  // dx goes to memory in whole aligned registers
 
-  /// The first n elements. As much of the next rows comes closer: next[r] and next[Rows + r] are x and dy.
+  /// Elements [begin, end) that no whole registers hold, less than one.
   template <class Weight>
-  TENSORNORM_INLINE void write(const Weight& weight, index n, read_ahead* next) const {
-    gradient_constants<V> c[count];
-    TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r)
-      c[r] = {splat_constants<V>(constants[r].row), V::splat(constants[r].mean_g[0]),
-              V::splat(constants[r].slope[0])};
-    const index to_aligned = past_cache ? elements_to_aligned(rows[0].dx, V::size) : 0;
+  TENSORNORM_INLINE void write_edge(const Weight& weight, index begin, index end) const {
+    if (begin < end)
+      put(weight, splat_constants<V>(constants), begin, first_lanes{static_cast<int>(end - begin)});
+  }
+
+  /// The first n elements. What is `ahead` elements further comes closer.
+  template <class Weight>
+  TENSORNORM_INLINE void write(const Weight& weight, index n, index ahead) const {
+    const index to_aligned = past_cache ? elements_to_aligned(at.dx, V::size) : 0;
     const index first = to_aligned < n ? to_aligned : n;
-    const index whole = (n - first) / V::size * V::size;
-    for (index i = first; i < first + whole; i += V::size) {
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) {
-        next[r].bytes(V::size * sizeof(T));
-        next[Rows + r].bytes(V::size * sizeof(T));
-      }
+    const index last = first + (n - first) / V::size * V::size;
+    write_edge(weight, 0, first);
+    const auto c = splat_constants<V>(constants);
+    for (index i = first; i < last; i += V::size) {
+      prefetch<cache_level::second>(at.x + i + ahead);
+      prefetch<cache_level::second>(at.dy + i + ahead);
       put(weight, c, i, whole_registers());
     }
-    const struct {
-      index begin;
-      index end;
-    } edges[] = {{0, first}, {first + whole, n}};
-    for (const auto& edge : edges)
-      if (edge.begin < edge.end)
-        put(weight, c, edge.begin, first_lanes{static_cast<int>(edge.end - edge.begin)});
+    write_edge(weight, last, n);
   }
 
  private:
   template <class Weight, class Lanes>
-  TENSORNORM_INLINE void put(const Weight& weight, const gradient_constants<V> (&c)[count], index i,
+  TENSORNORM_INLINE void put(const Weight& weight, const gradient_constants<V>& c, index i,
                              const Lanes& lanes) const {
-    V dy[count];
-    V x[count];
-    V normalized[count];
-    TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) {
-      x[r] = lanes.template load<V>(rows[r].x + i);
-      dy[r] = lanes.template load<V>(rows[r].dy + i);
-      normalized[r] = Formula::apply(x[r], c[r].row);
-    }
-    add(i, normalized, dy, lanes);
-    TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) {
-      const V direction =
-          Formula::has_mean && !Formula::subtracts_mean ? Formula::direction(x[r], c[r].row) : normalized[r];
-      const V dx = c[r].template dx<Formula>(direction, weight.times(dy[r], i, lanes));
-      if constexpr (Others)
-        put_others(rows[r], i, dx, lanes);
-      else
-        put_dx(dx, rows[r].dx + i, lanes);
-    }
-  }
-
-  template <class Lanes>
-  TENSORNORM_INLINE void add(index i, const V (&normalized)[count], const V (&dy)[count],
-                             const Lanes& lanes) const {
-    if (weight_sums) {
-      V sum = lanes.template load<V>(weight_sums + i);
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) sum = fma(dy[r], normalized[r], sum);
-      lanes.store(sum, weight_sums + i);
-    }
-    if (bias_sums) {
-      V sum = lanes.template load<V>(bias_sums + i);
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) sum = sum + dy[r];
-      lanes.store(sum, bias_sums + i);
-    }
-  }
-
-  template <class Lanes>
-  TENSORNORM_INLINE void put_others(const row& to, index i, const V& dx, const Lanes& lanes) const {
-    const V result = to.addend ? dx + lanes.template load<V>(to.addend + i) : dx;
-    if (to.branch) lanes.store(result * V::splat(to.alpha), to.branch + i);
-    if (to.dx) put_dx(result, to.dx + i, lanes);
-  }
-
-  template <class Lanes>
-  TENSORNORM_INLINE void put_dx(const V& value, T* to, const Lanes& lanes) const {
+    const V x = lanes.template load<V>(at.x + i);
+    const V dy = lanes.template load<V>(at.dy + i);
+    const V normalized = c.row.template normalized<Formula>(x);
+    if (weight_sums)
+      lanes.store(fma(dy, normalized, lanes.template load<V>(weight_sums + i)), weight_sums + i);
+    if (bias_sums) lanes.store(lanes.template load<V>(bias_sums + i) + dy, bias_sums + i);
+    V dx =
+        c.template dx<Formula>(c.row.template direction<Formula>(x, normalized), weight.times(dy, i, lanes));
+    if (at.addend) dx = dx + lanes.template load<V>(at.addend + i);
+    if (at.branch) lanes.store(dx * V::splat(at.alpha), at.branch + i);
+    if (!at.dx) return;
     if (Lanes::whole && past_cache)
-      stream(value, to);
+      stream(dx, at.dx + i);
     else
-      lanes.store(value, to);
+      lanes.store(dx, at.dx + i);
+  }
+};
+
+/// Writes Rows rows side by side where dx, weight and the gradients of all parameters are there and nothing
+/// else is: what training asks for. Sums over rows are loaded and stored once for all, in the order of one
+/// after the other.
+template <class Formula, class Isa, class P, int Rows>
+struct training_writer {
+  using row = row_gradient<Formula, Isa, P>;
+  using T = typename row::T;
+  using compute = typename row::compute;
+  using V = typename row::V;
+  static constexpr auto count = static_cast<std::size_t>(Rows);
+
+  const row* rows;
+  const gradient_constants<typename row::one>* constants;
+  const compute* weight;
+  compute* weight_sums;
+  compute* bias_sums;  // where the formula has one
+
+  /// The first n elements; past the cache the rows are aligned alike. What is `ahead` elements further comes
+  /// closer.
+  TENSORNORM_INLINE void write(index n, index ahead, bool past_cache) const {
+    const index to_aligned = past_cache ? elements_to_aligned(rows[0].dx, V::size) : 0;
+    const index first = to_aligned < n ? to_aligned : n;
+    const index last = first + (n - first) / V::size * V::size;
+    write_edges(0, first);
+    if (past_cache)
+      write_whole<true>(first, last, ahead);
+    else
+      write_whole<false>(first, last, ahead);
+    write_edges(last, n);
+  }
+
+ private:
+  TENSORNORM_INLINE void write_edges(index begin, index end) const {
+    for (int r = 0; r < Rows; ++r)
+      gradient_writer<Formula, Isa, P>{rows[r], constants[r], weight_sums, bias_sums, false}.write_edge(
+          element_weight<T>{weight}, begin, end);
+  }
+
+  template <bool PastCache>
+  TENSORNORM_INLINE void write_whole(index first, index last, index ahead) const {
+    gradient_constants<V> c[count];
+    const T* x[count];
+    const T* dy[count];
+    T* dx[count];
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      c[r] = splat_constants<V>(constants[r]);
+      x[r] = rows[r].x;
+      dy[r] = rows[r].dy;
+      dx[r] = rows[r].dx;
+    }
+    for (index i = first, next = first + ahead; i < last; i += V::size, next += V::size) {
+      V gradient[count];
+      V normalized[count];
+      V direction[count];
+      V weight_sum = V::load(weight_sums + i);
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) {
+        prefetch<cache_level::second>(x[r] + next);
+        prefetch<cache_level::second>(dy[r] + next);
+        gradient[r] = load<V>(dy[r] + i);
+        const V value = load<V>(x[r] + i);
+        normalized[r] = c[r].row.template normalized<Formula>(value);
+        direction[r] = c[r].row.template direction<Formula>(value, normalized[r]);
+        weight_sum = fma(gradient[r], normalized[r], weight_sum);
+      }
+      weight_sum.store(weight_sums + i);
+      if constexpr (Formula::has_bias) {
+        V bias_sum = V::load(bias_sums + i);
+        TENSORNORM_UNROLL
+        for (int r = 0; r < Rows; ++r) bias_sum = bias_sum + gradient[r];
+        bias_sum.store(bias_sums + i);
+      }
+      const V w = V::load(weight + i);
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) {
+        const V result = c[r].template dx<Formula>(direction[r], times(gradient[r], w));
+        if constexpr (PastCache)
+          stream(result, dx[r] + i);
+        else
+          store(result, dx[r] + i);
+      }
+    }
   }
 };
 

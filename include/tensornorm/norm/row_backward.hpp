@@ -18,10 +18,10 @@ bool streams_gradient(const P& p) {
          static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.dx) > past_cache_bytes;
 }
 
-/// There is more to write than dx of x alone, or less.
-template <class P>
-bool writes_others(const P& p) {
-  return !p.dx || p.addend || p.branch;
+/// dx, weight and the gradients of all parameters are there, and nothing else is.
+template <class Formula, class P>
+bool is_training(const P& p) {
+  return p.dx && p.weight && p.wants_weight && p.wants_bias == Formula::has_bias && !p.addend && !p.branch;
 }
 
 /// Rows of a problem without a weight for each block.
@@ -35,7 +35,6 @@ struct gradient_rows {
 
   const P& p;
   bool past_cache;
-  bool others;
 
   /// Rows [first, last); adds to the sums that are not null.
   TENSORNORM_INLINE void run(index first, index last, compute* weight_sums, compute* bias_sums) const {
@@ -43,9 +42,10 @@ struct gradient_rows {
     // x and dy of these rows stay in the first-level cache between the passes over them.
     constexpr index bytes = 8 << 10;
     const index n = p.rows.size();
+    const bool training = is_training<Formula>(p);
     // Past the cache the two rows of a pair must be aligned alike.
     const bool alike = p.rows.inner == 1 && p.dx_strides.outer * static_cast<index>(sizeof(T)) % 64 == 0;
-    const bool pairs = !others && (!past_cache || alike);
+    const bool pairs = training && (!past_cache || alike);
     const index fit = bytes / (n * static_cast<index>(sizeof(T)));
     // Long rows on their way past the cache come one by one: streams of memory are scarcer than loads of
     // sums.
@@ -56,36 +56,28 @@ struct gradient_rows {
       statistics_of<Formula, Isa>(p, row, count, statistics);
       gradient_constants<one> constants[static_cast<std::size_t>(most)];
       for (index r = 0; r < count; ++r) {
-        const auto c = statistics.template at<one>(r);
+        const auto c = direction_constants<one>::of(statistics.template at<one>(r));
         auto sums = gradient_sums<one>::start();
         if (p.dx || p.branch) sums = gradient(p, row + r).sums(weight, c, n);
         constants[r] = gradient_constants_of(c, sums, n, p.correction);
       }
       index r = 0;
       if (pairs)
-        for (; r + 2 <= count; r += 2)
-          write<false, 2>(weight, row + r, constants + r, count, weight_sums, bias_sums);
-      for (; r < count; ++r)
-        if (others)
-          write<true, 1>(weight, row + r, constants + r, count, weight_sums, bias_sums);
+        for (; r + 2 <= count; r += 2) {
+          const gradient both[] = {gradient(p, row + r), gradient(p, row + r + 1)};
+          training_writer<Formula, Isa, P, 2>{both, constants + r, p.weight, weight_sums, bias_sums}.write(
+              n, count * n, past_cache);
+        }
+      for (; r < count; ++r) {
+        const gradient here(p, row + r);
+        if (training)
+          training_writer<Formula, Isa, P, 1>{&here, constants + r, p.weight, weight_sums, bias_sums}.write(
+              n, count * n, past_cache);
         else
-          write<false, 1>(weight, row + r, constants + r, count, weight_sums, bias_sums);
+          gradient_writer<Formula, Isa, P>{here, constants[r], weight_sums, bias_sums, past_cache}.write(
+              weight, n, count * n);
+      }
     }
-  }
-
- private:
-  template <bool Others, int Rows, class Weight>
-  TENSORNORM_INLINE void write(const Weight& weight, index row, const gradient_constants<one>* constants,
-                               index ahead, compute* weight_sums, compute* bias_sums) const {
-    const index n = p.rows.size();
-    const gradient rows[] = {gradient(p, row), gradient(p, row + Rows - 1)};
-    read_ahead next[2 * Rows];
-    for (int r = 0; r < Rows; ++r) {
-      next[r] = {reinterpret_cast<const char*>(rows[r].x + ahead * n)};
-      next[Rows + r] = {reinterpret_cast<const char*>(rows[r].dy + ahead * n)};
-    }
-    gradient_writer<Formula, Isa, P, Others, Rows>{rows, constants, weight_sums, bias_sums, past_cache}.write(
-        weight, n, next);
   }
 };
 
@@ -96,7 +88,7 @@ struct row_backward {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
                                     typename P::compute* const& sums, typename P::compute* const& memory) {
-    const gradient_rows<Formula, Isa, P> rows{p, streams_gradient(p), writes_others(p)};
+    const gradient_rows<Formula, Isa, P> rows{p, streams_gradient(p)};
     if (!p.wants_parameters()) {
       rows.run(first, last, nullptr, nullptr);
     } else {
@@ -141,7 +133,7 @@ struct group_backward {
     for (index row = first; row < last; ++row) {
       few_statistics<compute, row_scan<Isa, typename P::data_type, false>::rows::size> statistics;
       statistics_of<Formula, Isa>(p, row, 1, statistics);
-      const auto c = statistics.template at<one>(0);
+      const auto c = direction_constants<one>::of(statistics.template at<one>(0));
       const index channel = p.channel_of(row);
       compute* const row_sums = sums ? sums + p.batch_element(row) * p.sums_length() + channel : nullptr;
       const auto total = pairwise<gradient_sums<one>,
@@ -162,10 +154,8 @@ struct group_backward {
       for (index block = 0; block < p.rows.blocks; ++block) {
         gradient g(p, row);
         g.move(block * p.rows.run);
-        read_ahead next[] = {{reinterpret_cast<const char*>(g.x + p.rows.run)},
-                             {reinterpret_cast<const char*>(g.dy + p.rows.run)}};
-        gradient_writer<Formula, Isa, P, true, 1>{&g, &constants, nullptr, nullptr, past_cache}.write(
-            weight_of(p, channel + block), p.rows.run, next);
+        gradient_writer<Formula, Isa, P>{g, constants, nullptr, nullptr, past_cache}.write(
+            weight_of(p, channel + block), p.rows.run, p.rows.run);
       }
     }
     if (past_cache) stream_fence();

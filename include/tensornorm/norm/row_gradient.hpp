@@ -51,11 +51,38 @@ TENSORNORM_INLINE same_weight<typename P::data_type> weight_of(const P& p, index
   return {p.weight ? p.weight[i] : 1};
 }
 
+/// What elements of a row are normalized with: d = x − mean;  x̂ = d · rstd + shift.
+template <class L>
+struct direction_constants {
+  L minus_mean;
+  L shift;  // what the mean is off by, normalized: next to nothing
+  L rstd;
+
+  template <class One>
+  static TENSORNORM_INLINE direction_constants of(const row_constants<One>& c) {
+    return {L::splat((One::splat(0) - c.mean)[0]), L::splat((times(One::splat(0) - c.residual, c.rstd))[0]),
+            L::splat(c.rstd[0])};
+  }
+
+  /// Never x · rstd - mean · rstd, which leaves rounding noise where x is the mean.
+  TENSORNORM_INLINE L centred(const L& x) const { return fma(x + minus_mean, rstd, shift); }
+  /// The normalized element.
+  template <class Formula>
+  TENSORNORM_INLINE L normalized(const L& x) const {
+    return Formula::subtracts_mean ? centred(x) : times(x, rstd);
+  }
+  /// The direction in which x changes rstd: what a gradient has none of.
+  template <class Formula>
+  TENSORNORM_INLINE L direction(const L& x, const L& normalized) const {
+    return Formula::has_mean && !Formula::subtracts_mean ? centred(x) : normalized;
+  }
+};
+
 /// What the gradient of x is made of:  dx = r · (g − mean(g) − direction · slope). The mean goes first: of
 /// one element nothing must be left.
 template <class L>
 struct gradient_constants {
-  row_constants<L> row;
+  direction_constants<L> row;
   L mean_g;
   L slope;  // negative
 
@@ -67,7 +94,7 @@ struct gradient_constants {
 
 /// The constants of a row whose Σ g and Σ g·x̂ are known.
 template <class L>
-TENSORNORM_INLINE gradient_constants<L> gradient_constants_of(const row_constants<L>& row,
+TENSORNORM_INLINE gradient_constants<L> gradient_constants_of(const direction_constants<L>& row,
                                                               const gradient_sums<L>& sums, index n,
                                                               index correction) {
   using T = typename L::scalar;
@@ -77,8 +104,12 @@ TENSORNORM_INLINE gradient_constants<L> gradient_constants_of(const row_constant
 
 /// The constants of one row in all lanes of L.
 template <class L, class One>
-TENSORNORM_INLINE row_constants<L> splat_constants(const row_constants<One>& c) {
-  return {L::splat(c.mean[0]), L::splat(c.residual[0]), L::splat(0), L::splat(c.rstd[0])};
+TENSORNORM_INLINE direction_constants<L> splat_constants(const direction_constants<One>& c) {
+  return {L::splat(c.minus_mean[0]), L::splat(c.shift[0]), L::splat(c.rstd[0])};
+}
+template <class L, class One>
+TENSORNORM_INLINE gradient_constants<L> splat_constants(const gradient_constants<One>& c) {
+  return {splat_constants<L>(c.row), L::splat(c.mean_g[0]), L::splat(c.slope[0])};
 }
 
 /// One row, or a run of its elements: what is read and written of it.
@@ -116,17 +147,18 @@ struct row_gradient {
 
   /// Σ g and Σ g·x̂ of the first n elements.
   template <class Weight>
-  TENSORNORM_INLINE gradient_sums<one> sums(const Weight& weight, const row_constants<one>& c,
+  TENSORNORM_INLINE gradient_sums<one> sums(const Weight& weight, const direction_constants<one>& c,
                                             index n) const {
-    const row_constants<lanes> constants = splat_constants<lanes>(c);
+    const auto constants = splat_constants<lanes>(c);
     return reduce_row<gradient_sums<one>>(n, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
       auto state = gradient_sums<lanes>::start();
       index i = first;
       for (; i + lane_count <= last; i += lane_count)
-        state.absorb(pair(weight, constants, i, load_lanes<lanes>(x + i), load_lanes<lanes>(dy + i)));
+        state.absorb({weight.times(load_lanes<lanes>(dy + i), i),
+                      constants.template normalized<Formula>(load_lanes<lanes>(x + i))});
       if (i < last) {
         const lanes zero = lanes::splat(0);
-        const lanes normalized = Formula::apply(tail(x, i, last), constants);
+        const lanes normalized = constants.template normalized<Formula>(tail(x, i, last));
         const lanes g = last_lanes<lanes>(i, last, zero, [&]<class L>(index k) TENSORNORM_INLINE_LAMBDA {
           return weight.template times<L>(load_lanes<L>(dy + k), k);
         });
@@ -138,12 +170,6 @@ struct row_gradient {
   }
 
  private:
-  template <class L, class Weight>
-  static TENSORNORM_INLINE gradient_pair<L> pair(const Weight& weight, const row_constants<L>& c, index i,
-                                                 const L& x, const L& dy) {
-    return {weight.times(dy, i), Formula::apply(x, c)};
-  }
-
   static TENSORNORM_INLINE lanes tail(const T* p, index begin, index end) {
     return last_lanes<lanes>(begin, end, lanes::splat(0),
                              [&]<class L>(index k) TENSORNORM_INLINE_LAMBDA { return load_lanes<L>(p + k); });
