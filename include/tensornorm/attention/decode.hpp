@@ -85,26 +85,28 @@ struct decode_chunk {
     const index count = keys.last - keys.first;
     const S* const first_key = k.data + keys.first * k.token_step;
     const S* const first_value = v.data + keys.first * v.token_step;
+    const head_view<const S> block_of_keys{first_key, k.token_step, 1};
+    const head_view<const S> block_of_values{first_value, v.token_step, 1};
+    tokens_ahead ahead(block_of_keys, p.shape.dim, block_of_values, p.shape.value_dim);
     if constexpr (in_pairs) {
-      terms::pack_keys({first_key, k.token_step, 1}, count, p.shape.dim, memory.wide_keys);
-      const bool finite = terms::template pack_values<V>({first_value, v.token_step, 1}, count,
-                                                         p.shape.value_dim, memory.wide_values);
+      terms::pack_keys(block_of_keys, count, p.shape.dim, memory.wide_keys);
+      const bool finite =
+          terms::template pack_values<V>(block_of_values, count, p.shape.value_dim, memory.wide_values);
       see_numbers(keys, {memory.wide_keys, numbers(p.shape.dim), 1},
-                  {memory.wide_values, p.shape.value_dim, 1},
+                  {memory.wide_values, p.shape.value_dim, 1}, ahead,
                   [finite]() TENSORNORM_INLINE_LAMBDA { return finite; });
     } else if constexpr (decode_memory<P>::widens) {
-      pack_rows<Isa>(head_view<const S>{first_key, k.token_step, 1}, count, p.shape.dim, memory.wide_keys);
-      pack_rows<Isa>(head_view<const S>{first_value, v.token_step, 1}, count, p.shape.value_dim,
-                     memory.wide_values);
-      see_wide(keys, {memory.wide_keys, p.shape.dim, 1}, {memory.wide_values, p.shape.value_dim, 1});
+      pack_rows<Isa>(block_of_keys, count, p.shape.dim, memory.wide_keys);
+      pack_rows<Isa>(block_of_values, count, p.shape.value_dim, memory.wide_values);
+      see_wide(keys, {memory.wide_keys, p.shape.dim, 1}, {memory.wide_values, p.shape.value_dim, 1}, ahead);
     } else {
-      see_wide(keys, {first_key, k.token_step, 1}, {first_value, v.token_step, 1});
+      see_wide(keys, block_of_keys, block_of_values, ahead);
     }
   }
 
   TENSORNORM_INLINE void see_wide(const key_range& keys, const head_view<const T>& k,
-                                  const head_view<const T>& v) const {
-    see_numbers(keys, k, v, [&]() TENSORNORM_INLINE_LAMBDA {
+                                  const head_view<const T>& v, tokens_ahead& ahead) const {
+    see_numbers(keys, k, v, ahead, [&]() TENSORNORM_INLINE_LAMBDA {
       const broadcast_matrix<T> values{v.data, 1, v.token_step};
       return all_finite<V>(values, p.shape.value_dim, keys.last - keys.first);
     });
@@ -113,9 +115,10 @@ struct decode_chunk {
   /// k and v hold numbers as they are multiplied. finite(): whether all values are.
   template <class Finite>
   TENSORNORM_INLINE void see_numbers(const key_range& keys, const head_view<const T>& k,
-                                     const head_view<const T>& v, const Finite& finite) const {
+                                     const head_view<const T>& v, tokens_ahead& ahead,
+                                     const Finite& finite) const {
     const index count = keys.last - keys.first;
-    decode_scores<Isa, P>{p, memory}.of(k, rows(), count);
+    decode_scores<Isa, P>{p, memory, ahead}.of(k, rows(), count);
     bool needed = false;
     for (index g = 0; g < p.shape.group(); ++g) {
       const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
@@ -126,8 +129,8 @@ struct decode_chunk {
     }
     const bool mark = needed && !finite();
     index row = 0;
-    for (; row + decode_rows <= rows(); row += decode_rows) add_rows<decode_rows>(row, v, count, mark);
-    for (; row < rows(); ++row) add_rows<1>(row, v, count, mark);
+    for (; row + decode_rows <= rows(); row += decode_rows) add_rows<decode_rows>(row, v, count, mark, ahead);
+    for (; row < rows(); ++row) add_rows<1>(row, v, count, mark, ahead);
   }
 
   /// Scores of a row become weights. Returns the factor for what was summed before.
@@ -171,31 +174,32 @@ struct decode_chunk {
   }
 
   template <int Rows>
-  TENSORNORM_INLINE void add_rows(index row, const head_view<const T>& v, index count, bool mark) const {
+  TENSORNORM_INLINE void add_rows(index row, const head_view<const T>& v, index count, bool mark,
+                                  tokens_ahead& ahead) const {
     T factor[Rows];
     for (int r = 0; r < Rows; ++r)
       factor[r] =
           weigh(memory.scores + (row + r) * key_block, count, states.softmax(head, chunk, row + r), mark);
-    add_values<Rows>(row, factor, v, count, mark);
+    add_values<Rows>(row, factor, v, count, mark, ahead);
   }
 
   /// values = values * factor + Σ weight · value, for Rows rows that begin at `row`.
   template <int Rows>
   TENSORNORM_INLINE void add_values(index row, const T (&factor)[Rows], const head_view<const T>& v,
-                                    index count, bool mark) const {
+                                    index count, bool mark, tokens_ahead& ahead) const {
     constexpr int wide = 8 / Rows;
     const index dim = p.shape.value_dim;
     index d = 0;
     for (; d + wide * V::size <= dim; d += wide * V::size)
-      add_dims<V, wide, Rows>(row, factor, v, d, count, mark);
+      add_dims<V, wide, Rows>(row, factor, v, d, count, mark, ahead);
     if constexpr (wide > 1)
-      for (; d + V::size <= dim; d += V::size) add_dims<V, 1, Rows>(row, factor, v, d, count, mark);
-    for (; d < dim; ++d) add_dims<one, 1, Rows>(row, factor, v, d, count, mark);
+      for (; d + V::size <= dim; d += V::size) add_dims<V, 1, Rows>(row, factor, v, d, count, mark, ahead);
+    for (; d < dim; ++d) add_dims<one, 1, Rows>(row, factor, v, d, count, mark, ahead);
   }
 
   template <class L, int Vectors, int Rows>
   TENSORNORM_INLINE void add_dims(index row, const T (&factor)[Rows], const head_view<const T>& v, index d,
-                                  index count, bool mark) const {
+                                  index count, bool mark, tokens_ahead& ahead) const {
     const T* const weights = memory.scores + row * key_block;
     L sum[chains][Rows][Vectors];
     TENSORNORM_UNROLL
@@ -204,14 +208,11 @@ struct decode_chunk {
     for (int i = 0; i < Vectors; ++i) sum[n][r][i] = L::splat(0);
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
       const T* const value = v.data + j * v.token_step + d;
-      if (row == 0 && d == 0 && j % 8 == 0) prefetch<cache_level::second>(value + pages_ahead * v.token_step);
+      if (row == 0 && d == 0)
+        for (int token = 0; token < terms::in_one; ++token) ahead.while_value();
       L numbers[Vectors];
       TENSORNORM_UNROLL
-      for (int i = 0; i < Vectors; ++i) {
-        if (row == 0 && i * L::size % line_of<T> == 0)
-          prefetch<cache_level::second>(value + values_ahead * v.token_step + i * L::size);
-        numbers[i] = L::load(value + i * L::size);
-      }
+      for (int i = 0; i < Vectors; ++i) numbers[i] = L::load(value + i * L::size);
       TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) {
         const L w = L::splat(weights[r * key_block + j]);

@@ -11,15 +11,6 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// Up to this many queries a head are too few to lie side by side.
 inline constexpr index decode_queries = 8;
 
-/// How many tokens ahead memory is asked for keys, for values, and for the pages of both.
-inline constexpr index keys_ahead = 64;
-inline constexpr index values_ahead = 16;
-inline constexpr index pages_ahead = 256;
-
-/// Numbers in a line of a cache.
-template <class T>
-inline constexpr index line_of = 64 / static_cast<index>(sizeof(T));
-
 /// Rows of queries that meet a tile of keys at a time.
 inline constexpr int decode_rows = 4;
 
@@ -85,6 +76,96 @@ struct decode_memory {
     wide_keys = widens ? arena.take(key_block * padded_dim(p.shape.dim)) : nullptr;
     wide_values = widens ? arena.take(key_block * padded_dim(p.shape.value_dim)) : nullptr;
   }
+};
+
+/// Asks for the lines of tokens in the order of memory, which is what the machine's own prefetching follows.
+class lines_ahead {
+ public:
+  /// `bytes` of each of the tokens that begin at `first`, `step` bytes apart.
+  TENSORNORM_INLINE lines_ahead(const void* first, index step, index bytes)
+      : at_(static_cast<const char*>(first)),
+        step_(step),
+        half_block_(key_block / 2 * step),
+        lines_(ceil_div(bytes, line_bytes)) {}
+
+  index lines_of_token() const { return lines_; }
+  /// The next line; of every eighth token also one far ahead, since finding a page takes longer than reading
+  /// it.
+  TENSORNORM_INLINE void next() {
+    if (line_ == 0 && token_ % 8 == 0) prefetch<cache_level::second>(at_ + pages_ahead * step_);
+    prefetch<cache_level::second>(at_);
+    advance();
+  }
+  /// The next line, and the same half a block further.
+  TENSORNORM_INLINE void next_two() {
+    prefetch<cache_level::second>(at_);
+    prefetch<cache_level::second>(at_ + half_block_);
+    advance();
+  }
+
+ private:
+  static constexpr index line_bytes = 64;
+  static constexpr index pages_ahead = 256;
+
+  TENSORNORM_INLINE void advance() {
+    at_ += line_bytes;
+    if (++line_ < lines_) return;
+    at_ += step_ - lines_ * line_bytes;
+    line_ = 0;
+    ++token_;
+  }
+
+  const char* at_;
+  index step_;
+  index half_block_;
+  index lines_;
+  index line_ = 0;
+  index token_ = 0;
+};
+
+/// What is read next, asked for while a block of keys and their values are worked on.
+class tokens_ahead {
+ public:
+  /// The block begins at k and v, whose tokens have `dim` and `value_dim` numbers.
+  template <class S>
+  TENSORNORM_INLINE tokens_ahead(const head_view<const S>& k, index dim, const head_view<const S>& v,
+                                 index value_dim)
+      : side_by_side_(reads_streams_side_by_side()),
+        keys_(lines(k, key_block, dim)),
+        values_(lines(v, side_by_side_ ? key_block : values_ahead, value_dim)) {}
+
+  /// So many lines of keys are read.
+  TENSORNORM_INLINE void while_keys(index count) {
+    if (side_by_side_) return four_streams(count);
+    for (index n = 0; n < count; ++n) keys_.next();
+  }
+  /// The values of a token are read.
+  TENSORNORM_INLINE void while_value() {
+    if (side_by_side_) return four_streams(values_.lines_of_token());
+    for (index n = 0; n < values_.lines_of_token(); ++n) values_.next();
+  }
+
+ private:
+  static constexpr index values_ahead = 16;
+
+  template <class S>
+  static TENSORNORM_INLINE lines_ahead lines(const head_view<const S>& x, index tokens, index dim) {
+    constexpr index size = static_cast<index>(sizeof(S));
+    return {x.data + tokens * x.token_step, x.token_step * size, dim * size};
+  }
+
+  /// Both halves of the next block of keys and of its values.
+  TENSORNORM_INLINE void four_streams(index count) {
+    for (due_ += count; due_ >= 4; due_ -= 4) {
+      keys_.next_two();
+      values_.next_two();
+    }
+  }
+
+  bool side_by_side_;
+  lines_ahead keys_;
+  lines_ahead values_;
+  index due_ = 0;
 };
 
 /// The lanes of packets, one packet after another.

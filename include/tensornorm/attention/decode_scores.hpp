@@ -17,6 +17,7 @@ struct decode_scores {
 
   const P& p;
   const decode_memory<P>& memory;
+  tokens_ahead& ahead;
 
   /// Scores of `count` keys, at most a block, whose dims lie side by side: one block for each row of queries.
   TENSORNORM_INLINE void of(const head_view<const T>& k, index rows, index count) const {
@@ -28,21 +29,12 @@ struct decode_scores {
   }
 
  private:
+  static constexpr index numbers_of_line = 64 / static_cast<index>(sizeof(T)) *
+                                           static_cast<index>(sizeof(T) / sizeof(typename P::data_type)) /
+                                           terms::in_one;
+
   /// Of a key and of a query.
   index numbers() const { return ceil_div(p.shape.dim, terms::in_one); }
-
-  /// Asks for what lies ahead of a tile of L::size keys, `part` of as many parts as a key has lines: in the
-  /// order of memory where keys follow each other, since that is what the machine's own prefetching follows.
-  /// And for a page far ahead, since finding one takes longer than reading it.
-  template <class L>
-  TENSORNORM_INLINE void fetch_keys(const T* key, index key_step, index part) const {
-    if (part == 0) prefetch<cache_level::second>(key + pages_ahead * key_step);
-    const bool adjacent = key_step == numbers() && key_step % line_of<T> == 0;
-    const T* const first = key + keys_ahead * key_step + part * line_of<T> * (adjacent ? L::size : 1);
-    const index step = adjacent ? line_of<T> : key_step;
-    TENSORNORM_UNROLL
-    for (int n = 0; n < L::size; ++n) prefetch<cache_level::second>(first + n * step);
-  }
 
   /// Scores of Rows rows and of `count` keys, at most a vector of them, beginning with key j of the block.
   template <int Rows, class L>
@@ -62,8 +54,7 @@ struct decode_scores {
       for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);
       index e = d;
       for (; e + packet::size <= last; e += packet::size) {
-        if (row == 0 && e % line_of<T> == 0)
-          fetch_keys<L>(k.data + j * k.token_step, k.token_step, e / line_of<T>);
+        if (row == 0 && e % numbers_of_line == 0) ahead.while_keys(L::size);
         add_dims_of_keys<Rows>(
             row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
       }
