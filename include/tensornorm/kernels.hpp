@@ -7,8 +7,8 @@
 //         #include <tensornorm/kernels.hpp>
 //         TENSORNORM_COMPILE_KERNELS(float)      // likewise double, bfloat16, and float16 for Eigen::half
 //
-// The CMake target tensornorm::kernels does both. The same -m flags are used everywhere, or names
-// differ and the linker says so. What is not listed here (weights of a type wider than usual, functions and modifiers of
+// The CMake target tensornorm::kernels does both. The same -m flags are used everywhere, or names differ and
+// the linker says so. What is not listed here (weights of a type wider than usual, functions and modifiers of
 // one's own) is compiled where it is used, as ever.
 #pragma once
 

@@ -50,11 +50,6 @@ struct rms_formula {
   static TENSORNORM_INLINE L apply(const L& x, const row_constants<L>& c) {
     return x * c.rstd;
   }
-  /// The direction in which x changes r: what a gradient has none of.
-  template <class L>
-  static TENSORNORM_INLINE L direction(const L& x, const row_constants<L>& c) {
-    return x * c.rstd;
-  }
 };
 
 /// The statistic of norms that divide by a deviation.
