@@ -22,18 +22,18 @@
 // In each of these LINKAGE is extern or nothing, T one of float, double, float16 and bfloat16, and the place
 // within namespace tensornorm::kernel.
 
-#define TENSORNORM_NORM_KERNEL(LINKAGE, FORMULA, T, W, B) \
-  LINKAGE template void normalize<FORMULA>(const norm_problem<T, W, B>&, index, index, isa_level);
+#define TENSORNORM_NORM_KERNEL(LINKAGE, FORMULA, T, W, B, Y) \
+  LINKAGE template void normalize<FORMULA>(const norm_problem<T, W, B, Y>&, index, index, isa_level);
 
-/// The norms, with parameters of type W.
-#define TENSORNORM_NORM_KERNELS_OF(LINKAGE, T, W)          \
-  TENSORNORM_NORM_KERNEL(LINKAGE, rms_formula, T, W, T)    \
-  TENSORNORM_NORM_KERNEL(LINKAGE, simple_formula, T, W, T) \
-  TENSORNORM_NORM_KERNEL(LINKAGE, layer_formula, T, W, W)
+/// The norms, with parameters of type W and results of type Y.
+#define TENSORNORM_NORM_KERNELS_OF(LINKAGE, T, W, Y)          \
+  TENSORNORM_NORM_KERNEL(LINKAGE, rms_formula, T, W, T, Y)    \
+  TENSORNORM_NORM_KERNEL(LINKAGE, simple_formula, T, W, T, Y) \
+  TENSORNORM_NORM_KERNEL(LINKAGE, layer_formula, T, W, W, Y)
 
 /// The norms with parameters of the type of the data.
-#define TENSORNORM_NORM_KERNELS(LINKAGE, T) \
-  TENSORNORM_NORM_KERNELS_OF(LINKAGE, T, T) \
+#define TENSORNORM_NORM_KERNELS(LINKAGE, T)    \
+  TENSORNORM_NORM_KERNELS_OF(LINKAGE, T, T, T) \
   LINKAGE template void dispatch<add_residual>(const pieces&, const piece&, const residual_piece<T>&);
 
 #define TENSORNORM_NORM_GRADIENT_KERNEL(LINKAGE, FORMULA, T)                                            \
@@ -76,10 +76,11 @@
   LINKAGE template void dispatch<linear_gradient_kernel>(const linear_gradient_problem<T, T>&, const index&, \
                                                          const index&, compute_t<T>* const&);
 
-/// Of 16-bit data what meets float: parameters of norms and linear layers, and gradients of tokens that are
-/// summed.
+/// Of 16-bit data what meets float: parameters of norms and linear layers, norms that something follows, and
+/// gradients of tokens that are summed.
 #define TENSORNORM_MIXED_KERNELS(LINKAGE, T)                                                                 \
-  TENSORNORM_NORM_KERNELS_OF(LINKAGE, T, float)                                                              \
+  TENSORNORM_NORM_KERNELS_OF(LINKAGE, T, float, T)                                                           \
+  TENSORNORM_NORM_KERNELS_OF(LINKAGE, T, T, float)                                                           \
   LINKAGE template void dispatch<linear_kernel>(const linear_problem<T, float>&, const index&, const index&, \
                                                 float* const&);                                              \
   LINKAGE template void dispatch<linear_gradient_kernel>(const linear_gradient_problem<T, float>&,           \

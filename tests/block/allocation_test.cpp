@@ -3,7 +3,7 @@
 #include "../support/allocations.hpp"
 
 #include <gtest/gtest.h>
-#include <tensornorm/nn/attention.hpp>
+#include <tensornorm/tensornorm.hpp>
 
 namespace tensornorm_test {
 namespace {

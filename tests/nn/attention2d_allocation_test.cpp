@@ -2,7 +2,7 @@
 #include "../support/allocations.hpp"
 
 #include <gtest/gtest.h>
-#include <tensornorm/nn/attention2d.hpp>
+#include <tensornorm/tensornorm.hpp>
 
 namespace tensornorm_test {
 namespace {

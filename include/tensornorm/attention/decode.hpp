@@ -133,18 +133,26 @@ struct decode_chunk {
     for (; row < rows(); ++row) add_rows<1>(row, v, count, mark, ahead);
   }
 
+  /// The largest lane. None is NaN.
+  template <class L>
+  static TENSORNORM_INLINE one largest(const L& v) {
+    if constexpr (L::size == 1)
+      return v;
+    else
+      return largest(larger(lower(v), upper(v)));
+  }
+
   /// Scores of a row become weights. Returns the factor for what was summed before.
   TENSORNORM_INLINE T weigh(T* score, index count, T* state, bool mark) const {
     using packet = kernel::packet<Isa, T>;
-    keep_lanes<V>(score, ceil_div(count, V::size) * V::size, 0, count);
+    if (const index in_last = count % V::size; in_last != 0)
+      keep_lanes<V>(score + (count - in_last), V::size, 0, in_last);
     V top = V::splat(absent<T>);
     for (index j = 0; j < count; j += V::size) top = larger(top, V::load(score + j));
-    one block_top = one::splat(absent<T>);
-    for (int lane = 0; lane < V::size; ++lane) block_top = larger(block_top, one::splat(top[lane]));
 
     const T scale = p.exponent_scale();
     softmax_sum<one> sum{{one::splat(state[0]), one::splat(state[1])}};
-    const one factor = sum.raise(times(block_top, one::splat(scale)));
+    const one factor = sum.raise(times(largest(top), one::splat(scale)));
     const V shift = V::splat((one::splat(0) - finite_top(sum.state[0]))[0]);
     constexpr int packets = partial_sums / packet::size;
     packet part[static_cast<std::size_t>(packets)];

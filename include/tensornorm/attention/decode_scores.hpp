@@ -3,6 +3,7 @@
 #pragma once
 
 #include "decode_memory.hpp"
+#include "tokens_ahead.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
@@ -33,6 +34,8 @@ struct decode_scores {
                                            static_cast<index>(sizeof(T) / sizeof(typename P::data_type)) /
                                            terms::in_one;
 
+  static constexpr int steps_of_line = static_cast<int>(numbers_of_line) / packet<Isa, T>::size;
+
   /// Of a key and of a query.
   index numbers() const { return ceil_div(p.shape.dim, terms::in_one); }
 
@@ -47,17 +50,24 @@ struct decode_scores {
     L sum[chains][Rows];
     TENSORNORM_UNROLL
     for (int r = 0; r < Rows; ++r) all[r] = L::splat(0);
+    const auto add_packet = [&](index e) TENSORNORM_INLINE_LAMBDA {
+      add_dims_of_keys<Rows>(
+          row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
+    };
     for (index d = 0; d < numbers(); d += depth_block) {
       const index last = d + depth_block < numbers() ? d + depth_block : numbers();
       TENSORNORM_UNROLL
       for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);
       index e = d;
-      for (; e + packet::size <= last; e += packet::size) {
-        if (row == 0 && e % numbers_of_line == 0) ahead.while_keys(L::size);
-        add_dims_of_keys<Rows>(
-            row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
+      for (; e + numbers_of_line <= last; e += numbers_of_line) {
+        TENSORNORM_UNROLL
+        for (int step = 0; step < steps_of_line; ++step) {
+          if (row == 0) ahead.while_keys<L::size>(j, step);
+          add_packet(e + step * packet::size);
+        }
       }
+      for (; e + packet::size <= last; e += packet::size) add_packet(e);
       if (e < last)
         add_dims_of_keys<Rows>(
             row, e,

@@ -59,7 +59,8 @@ struct gradient_writer {
       put(weight, splat_constants<V>(constants), begin, first_lanes{static_cast<int>(end - begin)});
   }
 
-  /// The first n elements. What is `ahead` elements further comes closer.
+  /// The first n elements. What is `ahead` elements further comes closer, as far as it did not in a first
+  /// pass.
   template <class Weight>
   TENSORNORM_INLINE void write(const Weight& weight, index n, index ahead) const {
     const index to_aligned = past_cache ? elements_to_aligned(at.dx, V::size) : 0;
@@ -67,9 +68,9 @@ struct gradient_writer {
     const index last = first + (n - first) / V::size * V::size;
     write_edge(weight, 0, first);
     const auto c = splat_constants<V>(constants);
+    const auto next = at.to_come(ahead);
     for (index i = first; i < last; i += V::size) {
-      prefetch<cache_level::second>(at.x + i + ahead);
-      prefetch<cache_level::second>(at.dy + i + ahead);
+      next.in_second_pass(n, i);
       put(weight, c, i, whole_registers());
     }
     write_edge(weight, last, n);
@@ -141,22 +142,23 @@ struct training_writer {
     const T* x[count];
     const T* dy[count];
     T* dx[count];
+    row_to_come<T> next[count];
     TENSORNORM_UNROLL
     for (int r = 0; r < Rows; ++r) {
       c[r] = splat_constants<V>(constants[r]);
       x[r] = rows[r].x;
       dy[r] = rows[r].dy;
       dx[r] = rows[r].dx;
+      next[r] = rows[r].to_come(ahead);
     }
-    for (index i = first, next = first + ahead; i < last; i += V::size, next += V::size) {
+    for (index i = first; i < last; i += V::size) {
       V gradient[count];
       V normalized[count];
       V direction[count];
       V weight_sum = V::load(weight_sums + i);
       TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) {
-        prefetch<cache_level::second>(x[r] + next);
-        prefetch<cache_level::second>(dy[r] + next);
+        next[r].in_second_pass(last, i);
         gradient[r] = load<V>(dy[r] + i);
         const V value = load<V>(x[r] + i);
         normalized[r] = c[r].row.template normalized<Formula>(value);

@@ -47,9 +47,12 @@ struct gradient_rows {
     const bool alike = p.rows.inner == 1 && p.dx_strides.outer * static_cast<index>(sizeof(T)) % 64 == 0;
     const bool pairs = training && (!past_cache || alike);
     const index fit = bytes / (n * static_cast<index>(sizeof(T)));
-    // Long rows on their way past the cache come one by one: streams of memory are scarcer than loads of
+    // Long rows on their way past the cache come one by one where streams of memory are scarcer than loads of
     // sums.
-    const index step = past_cache && fit < 3 ? 1 : fit < 2 ? 2 : fit < most ? fit : most;
+    const index step = past_cache && fit < 3 && !reads_streams_side_by_side() ? 1
+                       : fit < 2                                              ? 2
+                       : fit < most                                           ? fit
+                                                                              : most;
     for (index row = first; row < last; row += step) {
       const index count = last - row < step ? last - row : step;
       few_statistics<compute, most> statistics;
@@ -58,7 +61,9 @@ struct gradient_rows {
       for (index r = 0; r < count; ++r) {
         const auto c = direction_constants<one>::of(statistics.template at<one>(r));
         auto sums = gradient_sums<one>::start();
-        if (p.dx || p.branch) sums = gradient(p, row + r).sums(weight, c, n);
+        const gradient here(p, row + r);
+        if (p.dx || p.branch)
+          sums = here.sums(weight, c, n, here.to_come(count * n), past_cache ? nullptr : here.dx);
         constants[r] = gradient_constants_of(c, sums, n, p.correction);
       }
       index r = 0;
@@ -140,7 +145,7 @@ struct group_backward {
                                   48>(p.rows.blocks, [&](index block) TENSORNORM_INLINE_LAMBDA {
         gradient g(p, row);
         g.move(block * p.rows.run);
-        const auto of_block = g.sums(no_weight(), c, p.rows.run);
+        const auto of_block = g.sums(no_weight(), c, p.rows.run, g.to_come(p.rows.run), nullptr);
         if (row_sums) {
           if (p.wants_weight) row_sums[block] = of_block.state[1][0];
           if (p.wants_bias)

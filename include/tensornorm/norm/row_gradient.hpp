@@ -112,6 +112,29 @@ TENSORNORM_INLINE gradient_constants<L> splat_constants(const gradient_constants
   return {splat_constants<L>(c.row), L::splat(c.mean_g[0]), L::splat(c.slope[0])};
 }
 
+/// Asks for x and dy of a row that is yet to come, evenly through both passes over one before it: the first
+/// half of each array during the first pass. Memory is then busy all the time.
+template <class T>
+struct row_to_come {
+  static constexpr index line = 64 / static_cast<index>(sizeof(T));
+
+  const T* x;
+  const T* dy;
+
+  /// Elements [i, i + lane_count) are worked on for the first time.
+  TENSORNORM_INLINE void in_first_pass(index i) const {
+    TENSORNORM_UNROLL
+    for (index k = 0; k < lane_count / 2; k += line) {
+      prefetch<cache_level::second>(x + i / 2 + k);
+      prefetch<cache_level::second>(dy + i / 2 + k);
+    }
+  }
+  /// Those from i on, at most a line of them, are worked on for the second time, of n.
+  TENSORNORM_INLINE void in_second_pass(index n, index i) const {
+    prefetch<cache_level::second>((i / line % 2 == 0 ? x : dy) + (n + i) / 2);
+  }
+};
+
 /// One row, or a run of its elements: what is read and written of it.
 template <class Formula, class Isa, class P>
 struct row_gradient {
@@ -145,17 +168,28 @@ struct row_gradient {
     if (branch) branch += elements;
   }
 
-  /// Σ g and Σ g·x̂ of the first n elements.
+  /// The row that is so many elements further on.
+  TENSORNORM_INLINE row_to_come<T> to_come(index ahead) const { return {x + ahead, dy + ahead}; }
+
+  /// Σ g and Σ g·x̂ of the first n elements. `result`, if not null, is where their gradients are going to
+  /// stand: to have the lines there before they are written takes as much time off as all that is computed.
   template <class Weight>
-  TENSORNORM_INLINE gradient_sums<one> sums(const Weight& weight, const direction_constants<one>& c,
-                                            index n) const {
+  TENSORNORM_INLINE gradient_sums<one> sums(const Weight& weight, const direction_constants<one>& c, index n,
+                                            const row_to_come<T>& next, const T* result) const {
     const auto constants = splat_constants<lanes>(c);
     return reduce_row<gradient_sums<one>>(n, [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
       auto state = gradient_sums<lanes>::start();
       index i = first;
-      for (; i + lane_count <= last; i += lane_count)
+      for (; i + lane_count <= last; i += lane_count) {
+        next.in_first_pass(i);
+        if (result) {
+          TENSORNORM_UNROLL
+          for (index k = 0; k < lane_count; k += row_to_come<T>::line)
+            prefetch<cache_level::first>(result + i + k);
+        }
         state.absorb({weight.times(load_lanes<lanes>(dy + i), i),
                       constants.template normalized<Formula>(load_lanes<lanes>(x + i))});
+      }
       if (i < last) {
         const lanes zero = lanes::splat(0);
         const lanes normalized = constants.template normalized<Formula>(tail(x, i, last));

@@ -152,9 +152,15 @@ TENSORNORM_INLINE auto upper(const vec<Isa, T, N>& a) {
 /// The lanes of a, then those of b.
 template <class Isa, class T, int N>
 TENSORNORM_INLINE vec<Isa, T, 2 * N> join(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
-  return [&]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
-    return vec<Isa, T, 2 * N>{__builtin_shufflevector(a.v, b.v, Lane...)};
-  }
+#if TENSORNORM_GCC_X86
+  // GCC would shuffle, and not insert b from memory.
+  if constexpr (sizeof(a) == 16 && std::is_same_v<T, float> && Isa::bytes >= 32)
+    return {__builtin_ia32_vinsertf128_ps256(__builtin_ia32_ps256_ps(a.v), b.v, 1)};
+  else
+#endif
+    return [&]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
+      return vec<Isa, T, 2 * N>{__builtin_shufflevector(a.v, b.v, Lane...)};
+    }
   (std::make_integer_sequence<int, 2 * N>());
 }
 

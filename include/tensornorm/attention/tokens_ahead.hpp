@@ -1,0 +1,178 @@
+// What decoding reads next, asked for while it works. Every instruction spent on it counts, although memory
+// is waited for: what is asked for later arrives later. So places in memory are worked out by additions only,
+// and machines differ in nothing but the numbers that are added.
+#pragma once
+
+#include <limits>
+
+#include "../simd/isa.hpp"
+#include "../simd/memory.hpp"
+#include "../view/heads.hpp"
+#include "score_tile.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// Lines of tokens, asked for eight at a time: four of each of two series.
+class lines_ahead {
+ public:
+  static constexpr index at_a_time = 8;
+  static constexpr int pairs = 4;
+
+  /// Of the tokens of x that begin `tokens` behind its first, of `dim` numbers each, in the order of memory.
+  /// Of every eighth group also one line far ahead, since finding a page takes longer than reading it.
+  template <class S>
+  static TENSORNORM_INLINE lines_ahead in_order(const head_view<const S>& x, index tokens, index dim) {
+    const char* const at = first(x, tokens);
+    const index step = bytes<S>(x.token_step);
+    const index lines = lines_of<S>(dim);
+    if (step == lines * line)
+      return two_series(at, {line, pairs * line}, {at_a_time * line, endless, 0}, step);
+    // Several short tokens at a time, or a part of a long one.
+    if (lines == 1) return two_series(at, {step, pairs * step}, {0, 1, at_a_time * step}, step);
+    if (lines == 2) return two_series(at, {step, line}, {0, 1, pairs * step}, step);
+    if (lines <= pairs) return two_series(at, {line, step}, {0, 1, 2 * step}, step);
+    const index groups = ceil_div(lines, at_a_time);
+    return two_series(at, {line, pairs * line}, {at_a_time * line, groups, step - groups * at_a_time * line},
+                      step);
+  }
+
+  /// Of the next block of keys and of its values: of each quarter the same line, beginning with that of token
+  /// `token`.
+  template <class S>
+  static TENSORNORM_INLINE lines_ahead of_quarters(const head_view<const S>& k, index dim,
+                                                   const head_view<const S>& v, index value_dim,
+                                                   index token) {
+    constexpr index quarter = key_block / pairs;
+    const index lines = larger_of(lines_of<S>(dim), lines_of<S>(value_dim));
+    const index k_step = bytes<S>(k.token_step);
+    const index v_step = bytes<S>(v.token_step);
+    return {{first(k, key_block + token), quarter * k_step, k_step - lines * line},
+            {first(v, key_block + token), quarter * v_step, v_step - lines * line},
+            line,
+            lines,
+            0};
+  }
+
+  template <class S>
+  static constexpr index lines_of(index numbers) {
+    return ceil_div(bytes<S>(numbers), line);
+  }
+
+  /// A line of each series. Number 0, 1, 2 and 3 in turn.
+  TENSORNORM_INLINE void ask(int number) {
+    prefetch<cache_level::second>(a_.next + number * a_.place);
+    prefetch<cache_level::second>(b_.next + number * b_.place);
+    if (number + 1 < pairs) return;
+    if (far_ != 0 && asked_++ % 8 == 0) prefetch<cache_level::second>(a_.next + far_);
+    a_.next += group_step_;
+    b_.next += group_step_;
+    if (++group_ < groups_) return;
+    group_ = 0;
+    a_.next += a_.wrap;
+    b_.next += b_.wrap;
+  }
+
+  /// So many lines, or some more or fewer, which the next call makes up for.
+  TENSORNORM_INLINE void ask_for(index lines) {
+    for (due_ += lines; due_ >= at_a_time; due_ -= at_a_time) {
+      TENSORNORM_UNROLL
+      for (int number = 0; number < pairs; ++number) ask(number);
+    }
+  }
+
+ private:
+  static constexpr index line = 64;
+  static constexpr index endless = std::numeric_limits<index>::max();
+  static constexpr index tokens_to_far = 256;
+
+  struct series {
+    const char* next;
+    index place;  // bytes from one of its four lines to the next
+    index wrap;   // bytes to go when the groups of a token are all asked for
+  };
+  struct places {
+    index between_lines;
+    index between_series;
+  };
+  struct steps {
+    index group;
+    index groups;  // of a token
+    index wrap;
+  };
+
+  TENSORNORM_INLINE lines_ahead(const series& a, const series& b, index group_step, index groups, index far)
+      : a_(a), b_(b), group_step_(group_step), groups_(groups), far_(far) {}
+
+  static TENSORNORM_INLINE lines_ahead two_series(const char* at, const places& place, const steps& next,
+                                                  index token_step) {
+    return {{at, place.between_lines, next.wrap},
+            {at + place.between_series, place.between_lines, next.wrap},
+            next.group,
+            next.groups,
+            tokens_to_far * token_step};
+  }
+
+  template <class S>
+  static constexpr index bytes(index numbers) {
+    return numbers * static_cast<index>(sizeof(S));
+  }
+  template <class S>
+  static TENSORNORM_INLINE const char* first(const head_view<const S>& x, index token) {
+    return reinterpret_cast<const char*>(x.data + token * x.token_step);
+  }
+  static constexpr index larger_of(index a, index b) { return a > b ? a : b; }
+
+  series a_;
+  series b_;
+  index group_step_;
+  index groups_;
+  index far_;
+  index group_ = 0;
+  index asked_ = 0;
+  index due_ = 0;
+};
+
+/// Where a block of keys and their values are worked on: what to ask for meanwhile.
+class tokens_ahead {
+ public:
+  /// The block begins at k and v, whose tokens have `dim` and `value_dim` numbers.
+  template <class S>
+  TENSORNORM_INLINE tokens_ahead(const head_view<const S>& k, index dim, const head_view<const S>& v,
+                                 index value_dim)
+      : tokens_ahead(k, dim, v, value_dim, reads_streams_side_by_side()) {}
+
+  /// Of `Keys` keys, which begin with key j of the block, a line each is read, in so many steps of which this
+  /// is number `step`, and no fewer than four.
+  template <int Keys>
+  TENSORNORM_INLINE void while_keys(index j, int step) {
+    constexpr int at_a_time = int{lines_ahead::at_a_time};
+    constexpr int pairs_of_step = Keys > at_a_time ? Keys / at_a_time : 1;
+    if (step >= lines_ahead::pairs || (Keys < at_a_time && j % at_a_time != 0)) return;
+    TENSORNORM_UNROLL
+    for (int n = 0; n < pairs_of_step; ++n) keys_.ask((step * pairs_of_step + n) % lines_ahead::pairs);
+  }
+  /// The values of a token are read.
+  TENSORNORM_INLINE void while_value() { values_.ask_for(lines_of_value_); }
+
+ private:
+  static constexpr index values_ahead = 16;
+
+  template <class S>
+  TENSORNORM_INLINE tokens_ahead(const head_view<const S>& k, index dim, const head_view<const S>& v,
+                                 index value_dim, bool side_by_side)
+      : keys_(side_by_side ? lines_ahead::of_quarters(k, dim, v, value_dim, 0)
+                           : lines_ahead::in_order(k, key_block, dim)),
+        values_(side_by_side ? lines_ahead::of_quarters(k, dim, v, value_dim, key_block / 8)
+                             : lines_ahead::in_order(v, values_ahead, value_dim)),
+        lines_of_value_(lines_ahead::lines_of<S>(value_dim)) {}
+
+  lines_ahead keys_;
+  lines_ahead values_;
+  index lines_of_value_;
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
