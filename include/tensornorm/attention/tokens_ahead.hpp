@@ -74,7 +74,7 @@ class lines_ahead {
     b_.next += b_.wrap;
   }
 
-  /// So many lines, or some more or fewer, which the next call makes up for.
+  /// So many lines; fewer than a group wait for the next call.
   TENSORNORM_INLINE void ask_for(index lines) {
     for (due_ += lines; due_ >= at_a_time; due_ -= at_a_time) {
       TENSORNORM_UNROLL

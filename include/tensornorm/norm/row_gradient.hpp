@@ -172,7 +172,7 @@ struct row_gradient {
   TENSORNORM_INLINE row_to_come<T> to_come(index ahead) const { return {x + ahead, dy + ahead}; }
 
   /// Σ g and Σ g·x̂ of the first n elements. `result`, if not null, is where their gradients are going to
-  /// stand: to have the lines there before they are written takes as much time off as all that is computed.
+  /// stand: its lines come closer, or the second pass would wait for each before it writes it.
   template <class Weight>
   TENSORNORM_INLINE gradient_sums<one> sums(const Weight& weight, const direction_constants<one>& c, index n,
                                             const row_to_come<T>& next, const T* result) const {
