@@ -17,12 +17,23 @@ using index_nn = Eigen::Index;
 template <class T>
 using heads = row_major_tensor<T, 4>;
 
-/// Tokens [first, last) of k.
+/// Tokens [first, last) of k: batch x tokens x heads x dim.
 template <class T>
 heads<T> tokens_of(const heads<T>& k, index_nn first, index_nn last) {
   const Eigen::array<index_nn, 4> start{0, first, 0, 0};
   const Eigen::array<index_nn, 4> size{k.dimension(0), last - first, k.dimension(2), k.dimension(3)};
   return k.slice(start, size);
+}
+
+/// The first `count` tokens of what a cache holds, batch x heads x capacity x dim, as they were appended.
+template <class T>
+heads<T> first_tokens(const heads<T>& held, index_nn count) {
+  heads<T> x(held.dimension(0), count, held.dimension(1), held.dimension(3));
+  for (index_nn b = 0; b < x.dimension(0); ++b)
+    for (index_nn t = 0; t < count; ++t)
+      for (index_nn h = 0; h < x.dimension(2); ++h)
+        for (index_nn d = 0; d < x.dimension(3); ++d) x(b, t, h, d) = held(b, h, t, d);
+  return x;
 }
 
 template <class T>
@@ -39,12 +50,12 @@ struct cache_of : testing::Test {
   void expect_first(const tn::KeyValueCache<T>& cache, index_nn count) const {
     ASSERT_EQ(cache.size(), count);
     ASSERT_GE(cache.capacity(), count);
-    EXPECT_EQ(extents_of(cache.keys()), (extents{3, cache.capacity(), 2, 5}));
-    EXPECT_EQ(extents_of(cache.values()), (extents{3, cache.capacity(), 2, 4}));
+    EXPECT_EQ(extents_of(cache.keys()), (extents{3, 2, cache.capacity(), 5}));
+    EXPECT_EQ(extents_of(cache.values()), (extents{3, 2, cache.capacity(), 4}));
     EXPECT_TRUE(
-        same_bits(elements_of(tokens_of(cache.keys(), 0, count)), elements_of(tokens_of(k, 0, count))));
+        same_bits(elements_of(first_tokens(cache.keys(), count)), elements_of(tokens_of(k, 0, count))));
     EXPECT_TRUE(
-        same_bits(elements_of(tokens_of(cache.values(), 0, count)), elements_of(tokens_of(v, 0, count))));
+        same_bits(elements_of(first_tokens(cache.values(), count)), elements_of(tokens_of(v, 0, count))));
     ASSERT_EQ(cache.lengths().size(), 3);
     for (index_nn b = 0; b < 3; ++b) EXPECT_EQ(cache.lengths()(b), count);
   }
@@ -98,6 +109,21 @@ TYPED_TEST(cache_of, truncated_forgets_the_last_tokens_and_keeps_its_memory) {
   EXPECT_EQ(cache.keys().data(), memory);
   this->append(cache, 16, 21);
   this->expect_first(cache, 21);
+}
+
+TYPED_TEST(cache_of, is_attended_to_as_what_was_appended) {
+  using T = TypeParam;
+  tn::KeyValueCache<T> cache(this->options(16));
+  this->append(cache, 0, 21);
+  for (const index_nn tokens : {1, 3, 21}) {
+    const heads<T> q = normal_tensor<heads<T>>({3, tokens, 4, 5}, 1244);
+    const heads<T> heads_first = q.shuffle(Eigen::array<int, 4>{0, 2, 1, 3});
+    const auto causal = tn::causal(tn::align::bottom_right);
+    const heads<T> expected = tn::attention(q, this->k, this->v, causal, tn::tokens_first);
+    const heads<T> o =
+        tn::attention(heads_first, cache.keys(), cache.values(), tn::key_lengths(cache.lengths()), causal);
+    EXPECT_TRUE(same_bits(elements_of(first_tokens(o, tokens)), elements_of(expected))) << tokens;
+  }
 }
 
 /// The call throws exactly this text.

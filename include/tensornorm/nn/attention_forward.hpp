@@ -110,16 +110,16 @@ auto forward_of_layer(Layer& layer, attention_state<Scalar>& state, const X& x, 
 
   plan.k.data = state.k.data();
   plan.v.data = state.v.data();
-  index room = from.size[1];
+  plan.k.stride = plan.v.stride = heads_step(from.size[1], options.key_heads, options.dim_head);
   with_cache(
       [&](auto& cache) {
         cache.append(state.k, state.v);
         plan.k.data = cache.keys().data();
         plan.v.data = cache.values().data();
-        room = cache.capacity();
+        const index head = cache.capacity() * options.dim_head;
+        plan.k.stride = plan.v.stride = {options.key_heads * head, head, options.dim_head, 1};
       },
       words...);
-  plan.k.stride = plan.v.stride = heads_step(room, options.key_heads, options.dim_head);
   if constexpr (!std::is_const_v<Layer>) save_to(plan, save_lse(state.lse));
   state.o.resize(state.q.dimensions());
   const sizes<4> step = heads_step(queries, options.heads, options.dim_head);

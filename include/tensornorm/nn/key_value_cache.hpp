@@ -20,11 +20,13 @@ struct key_value_cache_options {
 /// Keys and values in the order in which they came. Attention over it:
 ///
 ///     cache.append(k, v);
-///     o = tn::attention(q, cache.keys(), cache.values(), tn::key_lengths(cache.lengths()), tn::tokens_first,
+///     o = tn::attention(q, cache.keys(), cache.values(), tn::key_lengths(cache.lengths()),
 ///                       tn::causal(tn::align::bottom_right));
 ///
-/// Shapes    k: batch x tokens x key_heads x dim_head, v: batch x tokens x key_heads x value_dim. keys() and
-///           values() have room for capacity() tokens, of which size() are there.
+/// Shapes    append takes what projections leave, k: batch x tokens x key_heads x dim_head and
+///           v: batch x tokens x key_heads x value_dim. keys() and values() are batch x key_heads x
+///           capacity() x dim, of whose tokens size() are there: decoding reads a head at a time, and memory
+///           is fastest when its tokens follow each other.
 /// Throws    std::invalid_argument: sizes that are not positive; k or v of other sizes. Nothing is changed.
 /// Cost      append copies its tokens, and what is there when capacity() grows, by a block at least.
 template <class Scalar>
@@ -49,7 +51,7 @@ class KeyValueCache {
 
   const key_value_cache_options& options() const { return options_; }
   Eigen::Index size() const { return size_; }
-  Eigen::Index capacity() const { return keys_.dimension(1); }
+  Eigen::Index capacity() const { return keys_.dimension(2); }
   const tensor& keys() const { return keys_; }
   const tensor& values() const { return values_; }
   /// size() for each batch element.
@@ -91,23 +93,23 @@ class KeyValueCache {
   }
   template <class From>
   void put(const From& from, tensor& to, Eigen::Index tokens) {
-    const Eigen::array<Eigen::Index, 4> start{0, size_, 0, 0};
-    const Eigen::array<Eigen::Index, 4> size{options_.batch, tokens, options_.key_heads, to.dimension(3)};
+    using order = Eigen::array<int, 4>;
+    auto part = part_of(to, size_, tokens);
     if constexpr (detail::row_major<From>)
-      to.slice(start, size) = from;
+      part = from.shuffle(order{0, 2, 1, 3});
     else
-      to.slice(start, size) = from.swap_layout().shuffle(Eigen::array<int, 4>{3, 2, 1, 0});
+      part = from.swap_layout().shuffle(order{3, 1, 2, 0});
   }
   void resize(Eigen::Index tokens) {
     for (auto [to, dim] : {std::pair{&keys_, options_.dim_head}, {&values_, options_.value_dim}}) {
-      tensor grown(options_.batch, tokens, options_.key_heads, dim);
-      if (size_ > 0) {
-        const Eigen::array<Eigen::Index, 4> start{0, 0, 0, 0};
-        const Eigen::array<Eigen::Index, 4> size{options_.batch, size_, options_.key_heads, dim};
-        grown.slice(start, size) = to->slice(start, size);
-      }
+      tensor grown(options_.batch, options_.key_heads, tokens, dim);
+      if (size_ > 0) part_of(grown, 0, size_) = part_of(*to, 0, size_);
       *to = std::move(grown);
     }
+  }
+  static auto part_of(tensor& x, Eigen::Index first, Eigen::Index tokens) {
+    return x.slice(Eigen::array<Eigen::Index, 4>{0, 0, first, 0},
+                   Eigen::array<Eigen::Index, 4>{x.dimension(0), x.dimension(1), tokens, x.dimension(3)});
   }
   void set_size(Eigen::Index tokens) {
     size_ = tokens;
