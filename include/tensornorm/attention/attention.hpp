@@ -46,7 +46,8 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
   } else if (decodes(p)) {
     const chunk_states<P> states(p, nullptr);
     const index key_heads = p.shape.batch * p.shape.key_heads;
-    return {key_heads * states.chunks, decode_memory<P>::size(p), states.size(p.shape), key_heads};
+    return {key_heads * states.chunks, decode_memory<P>::size(p, heads_at_once(p)), states.size(p.shape),
+            key_heads};
   } else {
     const index memory = takes_pairs_at<P>(level)
                              ? fused_memory<P, products_of<avx512_bfloat16, P>>::size(p.shape, lanes)

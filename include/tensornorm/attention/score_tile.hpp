@@ -32,6 +32,10 @@ constexpr key_range intersection(key_range a, key_range b) {
   return {a.first > b.first ? a.first : b.first, a.last < b.last ? a.last : b.last};
 }
 
+constexpr key_range hull(key_range a, key_range b) {
+  return {a.first < b.first ? a.first : b.first, a.last > b.last ? a.last : b.last};
+}
+
 /// Whose score it is.
 struct score_place {
   index batch;

@@ -21,21 +21,22 @@ class lines_ahead {
   static constexpr int pairs = 4;
 
   /// Of the tokens of x that begin `tokens` behind its first, of `dim` numbers each, in the order of memory.
-  /// Of every eighth group also one line far ahead, since finding a page takes longer than reading it.
+  /// Of every eighth group also one line `far` tokens ahead, if that is not 0.
   template <class S>
-  static TENSORNORM_INLINE lines_ahead in_order(const head_view<const S>& x, index tokens, index dim) {
+  static TENSORNORM_INLINE lines_ahead in_order(const head_view<const S>& x, index tokens, index dim,
+                                                index far) {
     const char* const at = first(x, tokens);
     const index step = bytes<S>(x.token_step);
     const index lines = lines_of<S>(dim);
     if (step == lines * line)
-      return two_series(at, {line, pairs * line}, {at_a_time * line, endless, 0}, step);
+      return two_series(at, {line, pairs * line}, {at_a_time * line, endless, 0}, far * step);
     // Several short tokens at a time, or a part of a long one.
-    if (lines == 1) return two_series(at, {step, pairs * step}, {0, 1, at_a_time * step}, step);
-    if (lines == 2) return two_series(at, {step, line}, {0, 1, pairs * step}, step);
-    if (lines <= pairs) return two_series(at, {line, step}, {0, 1, 2 * step}, step);
+    if (lines == 1) return two_series(at, {step, pairs * step}, {0, 1, at_a_time * step}, far * step);
+    if (lines == 2) return two_series(at, {step, line}, {0, 1, pairs * step}, far * step);
+    if (lines <= pairs) return two_series(at, {line, step}, {0, 1, 2 * step}, far * step);
     const index groups = ceil_div(lines, at_a_time);
     return two_series(at, {line, pairs * line}, {at_a_time * line, groups, step - groups * at_a_time * line},
-                      step);
+                      far * step);
   }
 
   /// Of the next block of keys and of its values: of each quarter the same line, beginning with that of token
@@ -85,7 +86,6 @@ class lines_ahead {
  private:
   static constexpr index line = 64;
   static constexpr index endless = std::numeric_limits<index>::max();
-  static constexpr index tokens_to_far = 256;
 
   struct series {
     const char* next;
@@ -106,12 +106,12 @@ class lines_ahead {
       : a_(a), b_(b), group_step_(group_step), groups_(groups), far_(far) {}
 
   static TENSORNORM_INLINE lines_ahead two_series(const char* at, const places& place, const steps& next,
-                                                  index token_step) {
+                                                  index far) {
     return {{at, place.between_lines, next.wrap},
             {at + place.between_series, place.between_lines, next.wrap},
             next.group,
             next.groups,
-            tokens_to_far * token_step};
+            far};
   }
 
   template <class S>
@@ -137,11 +137,14 @@ class lines_ahead {
 /// Where a block of keys and their values are worked on: what to ask for meanwhile.
 class tokens_ahead {
  public:
-  /// The block begins at k and v, whose tokens have `dim` and `value_dim` numbers.
+  /// The block begins at k and v, whose tokens have `dim` and `value_dim` numbers. between_heads: the next
+  /// block to be worked on is that of another head.
   template <class S>
   TENSORNORM_INLINE tokens_ahead(const head_view<const S>& k, index dim, const head_view<const S>& v,
-                                 index value_dim)
-      : tokens_ahead(k, dim, v, value_dim, reads_streams_side_by_side()) {}
+                                 index value_dim, bool between_heads)
+      : tokens_ahead(between_heads                  ? few_tokens(k, dim, v, value_dim)
+                     : reads_streams_side_by_side() ? next_block(k, dim, v, value_dim)
+                                                    : next_tokens(k, dim, v, value_dim)) {}
 
   /// Of `Keys` keys, which begin with key j of the block, a line each is read, in so many steps of which this
   /// is number `step`, and no fewer than four.
@@ -157,16 +160,35 @@ class tokens_ahead {
   TENSORNORM_INLINE void while_value() { values_.ask_for(lines_of_value_); }
 
  private:
-  static constexpr index values_ahead = 16;
+  TENSORNORM_INLINE tokens_ahead(const lines_ahead& keys, const lines_ahead& values, index lines_of_value)
+      : keys_(keys), values_(values), lines_of_value_(lines_of_value) {}
 
+  /// All of the next block of keys and its values, half of each while keys are read.
   template <class S>
-  TENSORNORM_INLINE tokens_ahead(const head_view<const S>& k, index dim, const head_view<const S>& v,
-                                 index value_dim, bool side_by_side)
-      : keys_(side_by_side ? lines_ahead::of_quarters(k, dim, v, value_dim, 0)
-                           : lines_ahead::in_order(k, key_block, dim)),
-        values_(side_by_side ? lines_ahead::of_quarters(k, dim, v, value_dim, key_block / 8)
-                             : lines_ahead::in_order(v, values_ahead, value_dim)),
-        lines_of_value_(lines_ahead::lines_of<S>(value_dim)) {}
+  static TENSORNORM_INLINE tokens_ahead next_block(const head_view<const S>& k, index dim,
+                                                   const head_view<const S>& v, index value_dim) {
+    return {lines_ahead::of_quarters(k, dim, v, value_dim, 0),
+            lines_ahead::of_quarters(k, dim, v, value_dim, key_block / 8),
+            lines_ahead::lines_of<S>(value_dim)};
+  }
+  /// In the order of memory, and pages far ahead, since finding a page takes longer than reading it.
+  template <class S>
+  static TENSORNORM_INLINE tokens_ahead next_tokens(const head_view<const S>& k, index dim,
+                                                    const head_view<const S>& v, index value_dim) {
+    constexpr index values_ahead = 16;
+    constexpr index far = 256;
+    return {lines_ahead::in_order(k, key_block, dim, far),
+            lines_ahead::in_order(v, values_ahead, value_dim, far), lines_ahead::lines_of<S>(value_dim)};
+  }
+  /// In the order of memory, as late as can be: of the next block only the first tokens are asked for, and
+  /// keep while those of other heads are read.
+  template <class S>
+  static TENSORNORM_INLINE tokens_ahead few_tokens(const head_view<const S>& k, index dim,
+                                                   const head_view<const S>& v, index value_dim) {
+    constexpr index ahead = 12;
+    return {lines_ahead::in_order(k, ahead, dim, 0), lines_ahead::in_order(v, ahead, value_dim, 0),
+            lines_ahead::lines_of<S>(value_dim)};
+  }
 
   lines_ahead keys_;
   lines_ahead values_;

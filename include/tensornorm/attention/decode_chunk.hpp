@@ -1,0 +1,252 @@
+// What one chunk of keys says to a few queries. Keys lie side by side in lanes for the scores, dims of the
+// values for the sums.
+#pragma once
+
+#include "decode_scores.hpp"
+#include "weights.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+/// One chunk of keys of one key head.
+template <class Isa, class P>
+struct decode_chunk {
+  using T = typename P::compute;
+  using S = typename P::data_type;
+  using V = native_vec<Isa, T>;
+  using terms = terms_of<Isa, P>;
+  using one = vec<Isa, T, 1>;
+
+  const P& p;
+  decode_memory<P> memory;
+  const chunk_states<P>& states;
+  index head;  // key head, counted through the batch
+  index chunk;
+
+  index batch() const { return head / p.shape.key_heads; }
+  index rows() const { return states.rows; }
+  index dim_step() const { return padded_dim(p.shape.dim); }
+  query_block at(index in_group) const {
+    return {batch(),
+            head % p.shape.key_heads * p.shape.group() + in_group,
+            0,
+            p.shape.queries,
+            p.shape.queries,
+            p.keys(batch())};
+  }
+
+  /// Makes states of nothing. Returns the keys that some query sees.
+  TENSORNORM_INLINE key_range start() const {
+    for (index row = 0; row < rows(); ++row) {
+      one::splat(absent<T>).store(states.softmax(head, chunk, row));
+      one::splat(0).store(states.softmax(head, chunk, row) + 1);
+      for (index d = 0; d < p.shape.value_dim; ++d) states.values(head, chunk, row)[d] = 0;
+    }
+    key_range range{p.shape.keys, 0};
+    for (index g = 0; g < p.shape.group(); ++g) range = hull(range, p.modifiers.visible(at(g)));
+    range = intersection(range, {chunk * key_chunk, (chunk + 1) * key_chunk});
+    range.last = range.last < p.keys(batch()) ? range.last : p.keys(batch());
+    if (range.first < range.last) read_queries();
+    return range;
+  }
+
+  /// Adds those of the keys that are in the block that begins with key j.
+  TENSORNORM_INLINE void see_block(const key_range& range, index j) const {
+    const key_range keys = intersection(range, {j, j + key_block});
+    if (keys.first < keys.last) see({keys.first - keys.first % partial_sums, keys.last});
+  }
+
+ private:
+  static constexpr bool in_pairs = terms::in_one == 2;
+  static constexpr index numbers(index count) { return ceil_div(count, terms::in_one); }
+
+  TENSORNORM_INLINE void read_queries() const {
+    const index dim = p.shape.dim;
+    for (index row = 0; row < padded_rows(rows()); ++row) {
+      T* const to = memory.queries + row * dim_step();
+      if (row < rows()) {
+        const auto q = head_of(p.q, p.q_strides, batch(), at(row / p.shape.queries).head);
+        const S* const from = q.data + row % p.shape.queries * q.token_step;
+        if constexpr (in_pairs)
+          terms::pack_keys({from, q.token_step, q.dim_step}, 1, dim, to);
+        else
+          for (index d = 0; d < dim; ++d) to[d] = widen<T>(from[d * q.dim_step]);
+      }
+      for (index d = row < rows() ? numbers(dim) : 0; d < dim_step(); ++d) to[d] = 0;
+    }
+  }
+
+  /// Adds a part of a block of keys to the states.
+  TENSORNORM_INLINE void see(const key_range& keys) const {
+    const auto k = head_of(p.k, p.k_strides, batch(), head % p.shape.key_heads);
+    const auto v = head_of(p.v, p.v_strides, batch(), head % p.shape.key_heads);
+    const index count = keys.last - keys.first;
+    const S* const first_key = k.data + keys.first * k.token_step;
+    const S* const first_value = v.data + keys.first * v.token_step;
+    const head_view<const S> block_of_keys{first_key, k.token_step, 1};
+    const head_view<const S> block_of_values{first_value, v.token_step, 1};
+    tokens_ahead ahead(block_of_keys, p.shape.dim, block_of_values, p.shape.value_dim, memory.heads > 1);
+    if constexpr (in_pairs) {
+      terms::pack_keys(block_of_keys, count, p.shape.dim, memory.wide_keys);
+      const bool finite =
+          terms::template pack_values<V>(block_of_values, count, p.shape.value_dim, memory.wide_values);
+      see_numbers(keys, {memory.wide_keys, numbers(p.shape.dim), 1},
+                  {memory.wide_values, p.shape.value_dim, 1}, ahead,
+                  [finite]() TENSORNORM_INLINE_LAMBDA { return finite; });
+    } else if constexpr (decode_memory<P>::widens) {
+      pack_rows<Isa>(block_of_keys, count, p.shape.dim, memory.wide_keys);
+      pack_rows<Isa>(block_of_values, count, p.shape.value_dim, memory.wide_values);
+      see_wide(keys, {memory.wide_keys, p.shape.dim, 1}, {memory.wide_values, p.shape.value_dim, 1}, ahead);
+    } else {
+      see_wide(keys, block_of_keys, block_of_values, ahead);
+    }
+  }
+
+  TENSORNORM_INLINE void see_wide(const key_range& keys, const head_view<const T>& k,
+                                  const head_view<const T>& v, tokens_ahead& ahead) const {
+    see_numbers(keys, k, v, ahead, [&]() TENSORNORM_INLINE_LAMBDA {
+      const broadcast_matrix<T> values{v.data, 1, v.token_step};
+      return all_finite<V>(values, p.shape.value_dim, keys.last - keys.first);
+    });
+  }
+
+  /// k and v hold numbers as they are multiplied. finite(): whether all values are.
+  template <class Finite>
+  TENSORNORM_INLINE void see_numbers(const key_range& keys, const head_view<const T>& k,
+                                     const head_view<const T>& v, tokens_ahead& ahead,
+                                     const Finite& finite) const {
+    const index count = keys.last - keys.first;
+    decode_scores<Isa, P>{p, memory, ahead}.of(k, rows(), count);
+    bool needed = false;
+    for (index g = 0; g < p.shape.group(); ++g) {
+      const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
+                               keys};
+      if (!p.modifiers.needed(tile)) continue;
+      p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
+      needed = true;
+    }
+    const bool mark = needed && !finite();
+    index row = 0;
+    for (; row + decode_rows <= rows(); row += decode_rows) add_rows<decode_rows>(row, v, count, mark, ahead);
+    for (; row < rows(); ++row) add_rows<1>(row, v, count, mark, ahead);
+  }
+
+  /// The largest lane. None is NaN.
+  template <class L>
+  static TENSORNORM_INLINE one largest(const L& v) {
+    if constexpr (L::size == 1)
+      return v;
+    else
+      return largest(larger(lower(v), upper(v)));
+  }
+
+  /// Scores of a row become weights. Returns the factor for what was summed before.
+  TENSORNORM_INLINE T weigh(T* score, index count, T* state, bool mark) const {
+    using packet = kernel::packet<Isa, T>;
+    if (const index in_last = count % V::size; in_last != 0)
+      keep_lanes<V>(score + (count - in_last), V::size, 0, in_last);
+    V top = V::splat(absent<T>);
+    for (index j = 0; j < count; j += V::size) top = larger(top, V::load(score + j));
+
+    const T scale = p.exponent_scale();
+    softmax_sum<one> sum{{one::splat(state[0]), one::splat(state[1])}};
+    const one factor = sum.raise(times(largest(top), one::splat(scale)));
+    const V shift = V::splat((one::splat(0) - finite_top(sum.state[0]))[0]);
+    constexpr int packets = partial_sums / packet::size;
+    packet part[static_cast<std::size_t>(packets)];
+    for (int n = 0; n < packets; ++n) part[n] = packet::splat(0);
+    const V c = V::splat(scale);
+    for (index j = 0; j < count; j += V::size) {
+      const V s = V::load(score + j);
+      const V weight = exp2(fma(s, c, shift));
+      weight.store(score + j);
+      TENSORNORM_UNROLL
+      for (int n = 0; n < V::size / packet::size; ++n) {
+        packet& sum_of_these = part[(j / packet::size + n) % packets];
+        sum_of_these = sum_of_these + packet::load(score + j + n * packet::size);
+      }
+      if (mark)
+        select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight)
+            .store(score + j);
+    }
+    // (0 + 2) + (1 + 3)
+    T partial[partial_sums];
+    for (int n = 0; n < packets; ++n) part[n].store(partial + n * packet::size);
+    sum.state[1] = sum.state[1] + one::splat((partial[0] + partial[2]) + (partial[1] + partial[3]));
+    if constexpr (in_pairs) terms::template pair_neighbours<V>(score, count);
+    sum.state[0].store(state);
+    sum.state[1].store(state + 1);
+    return factor[0];
+  }
+
+  template <int Rows>
+  TENSORNORM_INLINE void add_rows(index row, const head_view<const T>& v, index count, bool mark,
+                                  tokens_ahead& ahead) const {
+    T factor[Rows];
+    for (int r = 0; r < Rows; ++r)
+      factor[r] =
+          weigh(memory.scores + (row + r) * key_block, count, states.softmax(head, chunk, row + r), mark);
+    add_values<Rows>(row, factor, v, count, mark, ahead);
+  }
+
+  /// values = values * factor + Σ weight · value, for Rows rows that begin at `row`.
+  template <int Rows>
+  TENSORNORM_INLINE void add_values(index row, const T (&factor)[Rows], const head_view<const T>& v,
+                                    index count, bool mark, tokens_ahead& ahead) const {
+    constexpr int wide = 8 / Rows;
+    const index dim = p.shape.value_dim;
+    index d = 0;
+    for (; d + wide * V::size <= dim; d += wide * V::size)
+      add_dims<V, wide, Rows>(row, factor, v, d, count, mark, ahead);
+    if constexpr (wide > 1)
+      for (; d + V::size <= dim; d += V::size) add_dims<V, 1, Rows>(row, factor, v, d, count, mark, ahead);
+    for (; d < dim; ++d) add_dims<one, 1, Rows>(row, factor, v, d, count, mark, ahead);
+  }
+
+  template <class L, int Vectors, int Rows>
+  TENSORNORM_INLINE void add_dims(index row, const T (&factor)[Rows], const head_view<const T>& v, index d,
+                                  index count, bool mark, tokens_ahead& ahead) const {
+    const T* const weights = memory.scores + row * key_block;
+    L sum[chains][Rows][Vectors];
+    TENSORNORM_UNROLL
+    for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+    for (int i = 0; i < Vectors; ++i) sum[n][r][i] = L::splat(0);
+    const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
+      const T* const value = v.data + j * v.token_step + d;
+      if (row == 0 && d == 0)
+        for (int token = 0; token < terms::in_one; ++token) ahead.while_value();
+      L numbers[Vectors];
+      TENSORNORM_UNROLL
+      for (int i = 0; i < Vectors; ++i) numbers[i] = L::load(value + i * L::size);
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) {
+        const L w = L::splat(weights[r * key_block + j]);
+        TENSORNORM_UNROLL
+        for (int i = 0; i < Vectors; ++i) {
+          if (mark)
+            terms::add_marked(sum[n][r][i], w, numbers[i], w);
+          else
+            terms::add(sum[n][r][i], w, numbers[i]);
+        }
+      }
+    };
+    index j = 0;
+    for (; j + chains <= numbers(count); j += chains) {
+      add(0, j);
+      add(1, j + 1);
+    }
+    if (j < numbers(count)) add(0, j);
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+    for (int i = 0; i < Vectors; ++i) {
+      T* const place = states.values(head, chunk, row + r) + d + i * L::size;
+      fma(L::load(place), L::splat(factor[r]), sum[0][r][i] + sum[1][r][i]).store(place);
+    }
+  }
+};
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
