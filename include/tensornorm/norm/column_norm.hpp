@@ -14,6 +14,16 @@ inline constexpr index column_tile = 64;
 /// time, since short ones far apart use up the places that a cache has for their addresses.
 inline constexpr index column_panel = 16 * column_tile;
 
+/// Whether elements of y go past the cache, in whole registers of rows side by side: each begins as far from
+/// a boundary as the first.
+template <class Isa, class P>
+bool streams_columns(const P& p) {
+  constexpr index width = vec_size<Isa, typename P::compute>;
+  const auto aligned = [](index step) { return step % width == 0; };
+  return p.y_strides.inner == 1 && streams(p) && aligned(p.y_strides.element) &&
+         (p.rows.blocks == 1 || aligned(p.y_strides.block));
+}
+
 /// Rows [column, end) of slice `outer`, K registers side by side at a time.
 template <class Formula, class Isa, int K, bool Rescaled, class P>
 struct column_rows {
@@ -26,6 +36,7 @@ struct column_rows {
   index outer;
   index column;
   index end;
+  bool past_cache;  // y is aligned to a register
 
   static constexpr index width = rows::size;
   index tiles() const { return ceil_div(end - column, width); }
@@ -56,8 +67,13 @@ struct column_rows {
     const rows value = parameters.apply(Formula::apply(s.read(i), c), parameters.template at<rows>(i));
     if (K == 1 && stride != 1) return scatter(value.part[0], y, stride, s.count);
     if (K == 1 && s.count < width) return store_first(value.part[0], y, s.count);
-    TENSORNORM_UNROLL
-    for (int k = 0; k < K; ++k) store(value.part[k], y + k * V::size);
+    if (past_cache) {
+      TENSORNORM_UNROLL
+      for (int k = 0; k < K; ++k) stream(value.part[k], y + k * V::size);
+    } else {
+      TENSORNORM_UNROLL
+      for (int k = 0; k < K; ++k) store(value.part[k], y + k * V::size);
+    }
   }
 
   /// The parameters of element i: its own, or those of its block.
@@ -80,7 +96,7 @@ template <class Formula>
 struct column_norm_rescaled {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& outer, const index& column, const index& end) {
-    const column_rows<Formula, Isa, 1, true, P> columns{p, outer, column, end};
+    const column_rows<Formula, Isa, 1, true, P> columns{p, outer, column, end, false};
     for (index tile = 0; tile < columns.tiles(); ++tile) {
       auto scan = columns.scan(tile);
       rescaled<Formula>(scan, p, [&](const auto& constants) TENSORNORM_INLINE_LAMBDA {
@@ -100,26 +116,32 @@ struct column_norm {
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last) {
     const index units = ceil_div(p.rows.inner, column_tile);
     const bool dense = p.x_strides.inner == 1 && p.y_strides.inner == 1;
+    const bool past_cache = dense && streams_columns<Isa>(p);
     for (index unit = first; unit < last;) {
       const index outer = unit / units;
       const index column = unit % units * column_tile;
       index end = column + (last - unit) * column_tile;
       end = end < column + column_panel ? end : column + column_panel;
       end = end < p.rows.inner ? end : p.rows.inner;
-      // Four registers side by side as far as they are full.
-      constexpr index wide = 4 * vec_size<Isa, typename P::compute>;
-      const index full = dense ? column + (end - column) / wide * wide : column;
-      panel<Isa, 4>(p, outer, column, full);
-      panel<Isa, 1>(p, outer, full, end);
+      // Four registers side by side as far as they are full, and aligned where that matters.
+      constexpr int width = vec_size<Isa, typename P::compute>;
+      const index to_aligned =
+          past_cache ? elements_to_aligned(p.y + outer * p.y_strides.outer + column, width) : 0;
+      const index first_full = end - column < to_aligned ? end : column + to_aligned;
+      const index last_full = dense ? first_full + (end - first_full) / (4 * width) * (4 * width) : column;
+      panel<Isa, 1>(p, outer, column, first_full, false);
+      panel<Isa, 4>(p, outer, first_full, last_full, past_cache);
+      panel<Isa, 1>(p, outer, last_full, end, false);
       unit += ceil_div(end - column, column_tile);
     }
+    if (past_cache) stream_fence();
   }
 
  private:
   template <class Isa, int K, class P>
-  static TENSORNORM_INLINE void panel(const P& p, index outer, index column, index end) {
+  static TENSORNORM_INLINE void panel(const P& p, index outer, index column, index end, bool past_cache) {
     using compute = typename P::compute;
-    const column_rows<Formula, Isa, K, false, P> columns{p, outer, column, end};
+    const column_rows<Formula, Isa, K, false, P> columns{p, outer, column, end, past_cache};
     using rows = typename column_scan<Isa, typename P::data_type, K, false>::rows;
     row_constants<rows> constants[column_panel / rows::size];
     bool written[column_panel / rows::size];

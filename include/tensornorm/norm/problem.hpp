@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../simd/float16.hpp"
+#include "../simd/memory.hpp"
 #include "../view/rows.hpp"
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
@@ -35,5 +36,14 @@ struct norm_problem {
   compute* mean_residual = nullptr;
   compute* rstd = nullptr;
 };
+
+/// A large result goes past the cache, unless it takes the place of x.
+template <class P>
+bool streams(const P& p) {
+  const void* const y = p.y;
+  if (!has_stream || !y || y == p.x) return false;
+  return p.past_cache ||
+         static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.y) > past_cache_bytes;
+}
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

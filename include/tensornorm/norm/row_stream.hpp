@@ -7,15 +7,6 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
-/// A large result goes past the cache, unless it takes the place of x.
-template <class P>
-bool streams(const P& p) {
-  const void* const y = p.y;
-  if (!has_stream || !y || y == p.x) return false;
-  return p.past_cache ||
-         static_cast<std::size_t>(p.rows.rows() * p.rows.size()) * sizeof(*p.y) > past_cache_bytes;
-}
-
 /// row_norm for results that go past the cache.
 template <class Formula>
 struct row_stream_norm {
