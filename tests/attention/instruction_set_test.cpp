@@ -53,7 +53,7 @@ modifier_list<A> every_modifier(const attention_shape& shape) {
 }
 
 /// Whether attention() of bfloat16 multiplies pairs.
-bool multiplies_pairs() { return tn::kernel::has_bfloat16_dot(tn::kernel::active_isa()); }
+bool multiplies_pairs() { return tn::kernel::takes_bfloat16_dot(tn::kernel::active_isa()); }
 
 /// One call by some paths, hashed with its lse and held to its bound.
 template <class T>

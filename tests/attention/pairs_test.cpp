@@ -22,7 +22,7 @@ using stored = kernel::bfloat16;
 
 constexpr std::size_t at(index i) { return static_cast<std::size_t>(i); }
 
-bool multiplies_pairs() { return kernel::has_bfloat16_dot(kernel::active_isa()); }
+bool has_pairs() { return kernel::has_bfloat16_dot(kernel::active_isa()); }
 
 const stored* as_stored(const std::vector<number>& values) {
   return reinterpret_cast<const stored*>(values.data());
@@ -100,7 +100,7 @@ void for_each_pair_product(const Check& check) {
 }
 
 TEST(products_of_pairs, are_within_the_bound_of_float_of_all_their_products) {
-  if (!multiplies_pairs()) GTEST_SKIP() << "no dot products of bfloat16";
+  if (!has_pairs()) GTEST_SKIP() << "no dot products of bfloat16";
   for_each_pair_product([](const pair_product& p, index row, index lane) {
     double sum = 0, terms = 0;
     for (index d = 0; d < p.depth; ++d) {
@@ -115,7 +115,7 @@ TEST(products_of_pairs, are_within_the_bound_of_float_of_all_their_products) {
 }
 
 TEST(products_of_pairs, add_up_in_an_order_known_to_the_bit) {
-  if (!multiplies_pairs()) GTEST_SKIP() << "no dot products of bfloat16";
+  if (!has_pairs()) GTEST_SKIP() << "no dot products of bfloat16";
   for_each_pair_product([](const pair_product& p, index row, index lane) {
     ASSERT_EQ(bits(p.c[at(row * p.lanes + lane)]), bits(p.in_order(row, lane)));
   });
@@ -140,7 +140,7 @@ TEST(packed_pairs, of_keys_are_two_dims_of_a_token_and_a_zero_after_the_last_of_
 }
 
 TEST(packed_pairs, of_values_are_two_tokens_of_a_dim_and_say_whether_all_are_finite) {
-  if (!multiplies_pairs()) GTEST_SKIP() << "no dot products of bfloat16";
+  if (!has_pairs()) GTEST_SKIP() << "no dot products of bfloat16";
   for (const index tokens : {1, 2, 7, 64})
     for (const index dim : {1, 5, 16, 33})
       for (const index dim_step : {1, 2}) {
@@ -192,11 +192,17 @@ std::vector<number> difference_of_two_weights(std::ptrdiff_t queries) {
   return attended(attention_path::fused, in).o;
 }
 
+TEST(attention_of_bfloat16, multiplies_pairs_where_it_is_asked_to) {
+  const auto level = kernel::active_isa();
+  if (kernel::isa_cap() != "avx512_bfloat16") GTEST_SKIP() << "not asked for";
+  EXPECT_EQ(kernel::takes_bfloat16_dot(level), kernel::has_bfloat16_dot(level));
+}
+
 TEST(attention_of_bfloat16, rounds_its_weights_where_it_multiplies_pairs_and_nowhere_else) {
   // e^-1 = 0.36788 and e^(-1 - 2^-10) = 0.36752 are the same bfloat16, 0.36719.
   for (const std::ptrdiff_t queries : {1, 2, 8, 9, 16, 33, 49})
     for (const number o : difference_of_two_weights(queries)) {
-      if (multiplies_pairs())
+      if (kernel::takes_bfloat16_dot(kernel::active_isa()))
         ASSERT_EQ(static_cast<float>(o), 0.0f) << queries << " queries";
       else
         ASSERT_NEAR(static_cast<float>(o), (0.367879f - 0.367520f) / 1.735400f, 1e-6f)

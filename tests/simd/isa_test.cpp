@@ -55,6 +55,18 @@ TEST(instruction_set, is_capped_by_the_environment_and_by_the_machine) {
   }
 }
 
+TEST(instruction_set, is_no_less_where_dot_products_are_asked_for) {
+  const environment cap("avx512_bfloat16");
+  EXPECT_EQ(kernel::capped_isa(), kernel::best_isa());
+}
+
+TEST(instruction_set, has_dot_products_where_they_are_taken) {
+  for (const isa_level level : levels)
+    EXPECT_LE(kernel::takes_bfloat16_dot(level), kernel::has_bfloat16_dot(level)) << kernel::name(level);
+  EXPECT_FALSE(kernel::has_bfloat16_dot(isa_level::baseline));
+  EXPECT_FALSE(kernel::has_bfloat16_dot(isa_level::avx2));
+}
+
 TEST(instruction_set, of_an_unknown_name_throws_and_says_what_is_known) {
   for (const char* const unknown : {"sse2", "AVX2", "avx", "avx5120", " avx2", "none"}) {
     const environment cap(unknown);
@@ -63,7 +75,7 @@ TEST(instruction_set, of_an_unknown_name_throws_and_says_what_is_known) {
       ADD_FAILURE() << unknown << " was taken";
     } catch (const std::invalid_argument& error) {
       EXPECT_EQ(std::string(error.what()), "tensornorm: TENSORNORM_ISA is " + std::string(unknown) +
-                                               ", expected baseline, avx2 or avx512");
+                                               ", expected baseline, avx2, avx512 or avx512_bfloat16");
     }
   }
 }

@@ -16,7 +16,7 @@ real relative_bound(real score_peak) {
 template <class T>
 bool rounds_weights(attention_path path) {
   return path == attention_path::fused && std::is_same_v<T, Eigen::bfloat16> &&
-         tn::kernel::has_bfloat16_dot(tn::kernel::active_isa());
+         tn::kernel::takes_bfloat16_dot(tn::kernel::active_isa());
 }
 
 /// How far an element of o may be from its reference: 2 (4 + max|s|) e max|o|, and for half and

@@ -14,10 +14,10 @@ enum class attention_path { fused, unfused };
 /// Whether a problem is worked on in pairs of bfloat16 at this level.
 template <class P>
 bool takes_pairs_at(isa_level level) {
-  return std::is_same_v<typename P::data_type, bfloat16> && has_bfloat16_dot(level);
+  return std::is_same_v<typename P::data_type, bfloat16> && takes_bfloat16_dot(level);
 }
 
-/// Runs the kernel, at the level avx512 with the dot products of the machine if it has them.
+/// Runs the kernel, at the level avx512 with the dot products of the machine if it takes them.
 template <class Kernel, class P, class... Args>
 void dispatch_pairs_at(isa_level level, const P& p, const Args&... args) {
 #if TENSORNORM_X86_LEVELS

@@ -102,17 +102,6 @@ struct decode_memory {
   }
 };
 
-/// The lanes of packets, one packet after another.
-template <class V, class Packet>
-TENSORNORM_INLINE V join_packets(const Packet* packets) {
-  if constexpr (V::size == Packet::size) {
-    return packets[0];
-  } else {
-    using half = vec<typename V::isa, typename V::scalar, V::size / 2>;
-    return join(join_packets<half>(packets), join_packets<half>(packets + half::size / Packet::size));
-  }
-}
-
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
 
 TENSORNORM_VECTORS_END

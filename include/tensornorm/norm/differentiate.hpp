@@ -58,7 +58,7 @@ void differentiate(const P& p, index first, index last, typename P::compute* sum
   const block_tree tree(ceil_div(p.rows.rows(), rows_of_block));
   T* const rows = reinterpret_cast<T*>(thread_memory + (has_tree ? tree.levels * p.sums_length() : 0));
   const auto block = [&](index number, compute* block_sums) {
-    const gathered_rows<P> gathered(p, rows, number * rows_of_block);
+    const gathered_rows<P> gathered(p, rows, number * rows_of_block, level);
     // Of the few rows of a block there is one unit with sums, the whole tree of them.
     const index units = has_tree ? 1 : gathered.problem().rows.rows();
     differentiate_rows<Formula>(gathered.problem(), 0, units, block_sums, nullptr, level);

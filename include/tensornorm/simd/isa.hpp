@@ -56,7 +56,7 @@ struct avx512 {
 };
 
 /// AVX-512 with dot products of pairs of bfloat16: Cooper Lake, Zen 4. No level of its own, but what kernels
-/// that have a use for these products enter at the level avx512 where the machine has them.
+/// that have a use for these products enter at the level avx512 (takes_bfloat16_dot).
 struct avx512_bfloat16 {
   using cold = avx2;
   static constexpr isa_level level = isa_level::avx512;
@@ -84,16 +84,24 @@ inline isa_level best_isa() {
 #endif
 }
 
-/// best_isa(), or less if the environment variable TENSORNORM_ISA says baseline, avx2 or avx512.
-/// Any other word throws std::invalid_argument.
+/// What the environment variable TENSORNORM_ISA says.
+inline std::string_view isa_cap() {
+  const char* const cap = std::getenv("TENSORNORM_ISA");
+  return cap ? cap : "";
+}
+/// avx512, and dot products of bfloat16 also where they are not the faster way.
+inline constexpr std::string_view cap_with_bfloat16_dot = "avx512_bfloat16";
+
+/// best_isa(), or less if the environment says so: baseline, avx2, avx512 or avx512_bfloat16. Any other word
+/// throws std::invalid_argument.
 inline isa_level capped_isa() {
   const isa_level best = best_isa();
-  const char* const cap = std::getenv("TENSORNORM_ISA");
-  if (cap == nullptr || *cap == '\0') return best;
+  const std::string_view cap = isa_cap();
+  if (cap.empty() || cap == cap_with_bfloat16_dot) return best;
   for (isa_level level : {isa_level::baseline, isa_level::avx2, isa_level::avx512})
-    if (std::string_view(cap) == name(level)) return level < best ? level : best;
+    if (cap == name(level)) return level < best ? level : best;
   throw std::invalid_argument("tensornorm: TENSORNORM_ISA is " + std::string(cap) +
-                              ", expected baseline, avx2 or avx512");
+                              ", expected baseline, avx2, avx512 or avx512_bfloat16");
 }
 
 /// The level in use; worked out once in a process.
@@ -129,7 +137,7 @@ enter(avx512_bfloat16, const Args&... args) {
 }
 #endif
 
-/// Whether kernels that multiply bfloat16 are to enter avx512_bfloat16 at this level.
+/// Whether kernels can enter avx512_bfloat16 at this level.
 inline bool has_bfloat16_dot(isa_level level) {
 #if TENSORNORM_X86_LEVELS
   static const bool machine_has = (__builtin_cpu_init(), __builtin_cpu_supports("avx512bf16") != 0);
@@ -140,16 +148,25 @@ inline bool has_bfloat16_dot(isa_level level) {
 #endif
 }
 
-/// Whether memory is read faster as some streams side by side than as one. Measured: on Intel by a tenth to a
-/// fifth (Cascade Lake, Granite Rapids); not on AMD (Zen 4).
-inline bool reads_streams_side_by_side() {
+inline bool on_intel() {
 #if TENSORNORM_X86_LEVELS
-  static const bool on_intel = (__builtin_cpu_init(), __builtin_cpu_is("intel") != 0);
-  return on_intel;
+  static const bool is_intel = (__builtin_cpu_init(), __builtin_cpu_is("intel") != 0);
+  return is_intel;
 #else
   return false;
 #endif
 }
+
+/// Whether kernels that multiply bfloat16 are to enter it: where dot products are the faster way. Measured:
+/// Zen 4 begins as many dot products as fused multiply-adds, Granite Rapids one for four.
+inline bool takes_bfloat16_dot(isa_level level) {
+  static const bool pays = !on_intel() || isa_cap() == cap_with_bfloat16_dot;
+  return pays && has_bfloat16_dot(level);
+}
+
+/// Whether memory is read faster as some streams side by side than as one. Measured: on Intel by a tenth to a
+/// fifth (Cascade Lake, Granite Rapids); not on AMD (Zen 4).
+inline bool reads_streams_side_by_side() { return on_intel(); }
 
 #if TENSORNORM_X86_LEVELS
 /// sum += the dot product of each pair of bfloat16 in the lanes of a and b, which may be vectors of float or

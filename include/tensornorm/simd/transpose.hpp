@@ -14,6 +14,17 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 template <class Isa, class T>
 using packet = vec<Isa, T, 16 / static_cast<int>(sizeof(T))>;
 
+/// The lanes of packets, one packet after another.
+template <class V, class Packet>
+TENSORNORM_INLINE V join_packets(const Packet* packets) {
+  if constexpr (V::size == Packet::size) {
+    return packets[0];
+  } else {
+    using half = vec<typename V::isa, typename V::scalar, V::size / 2>;
+    return join(join_packets<half>(packets), join_packets<half>(packets + half::size / Packet::size));
+  }
+}
+
 #if TENSORNORM_GNU_VECTORS
 /// In each block: lanes First and First + 1 of a, each followed by the same lane of b if Zipped, else those
 /// of a and then those of b. (Blocks of two doubles: one lane of each.)
