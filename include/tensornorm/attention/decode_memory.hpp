@@ -57,8 +57,8 @@ struct chunk_states {
 inline constexpr index most_heads_at_once = 16;
 
 /// How many key heads are worked on side by side, block of keys by block. More than one where tokens come
-/// before heads: as many as share a page of memory, so that each page is found once. It makes decoding faster
-/// where memory likes several streams, by a fifth to a half; elsewhere that is not known.
+/// before heads: as many as share a page of memory, so that each page is found once. Measured on Intel
+/// (Granite Rapids) only: decoding is faster by a third.
 template <class P>
 index heads_at_once(const P& p) {
   constexpr index page = 4096;

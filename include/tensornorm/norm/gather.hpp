@@ -59,7 +59,7 @@ struct copy_rows {
 
   template <class Isa, class T>
   static TENSORNORM_INLINE void turn(const row_copies<T>& c, index there, const element_offset& offset) {
-    using V = vec<Isa, T, (vec_size<Isa, T> < rows_of_block ? vec_size<Isa, T> : int{rows_of_block})>;
+    using V = native_vec<Isa, T>;
     constexpr index side = packet<Isa, T>::size;
     for (index block = 0; block < c.rows.blocks; ++block) {
       const index begin = block * c.rows.run;
