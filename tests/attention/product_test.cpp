@@ -42,6 +42,9 @@ index lanes_of(isa_level level) {
   return kernel::query_lanes_at<T>(level) / kernel::tile_vectors;
 }
 
+/// Vectors that a tile is wide where there are 32 long registers; elsewhere it is kernel::tile_vectors.
+constexpr int most_vectors_anywhere = 4;
+
 /// The order in which every sum over depth is taken: blocks of 64 terms; in each the even terms, the odd
 /// terms, and then both; block after block.
 template <class T, class Term>
@@ -68,17 +71,18 @@ struct product_case {
   meet how;
   index lanes = 0;
 
-  static constexpr index most_lanes = 48;
-  static inline const std::vector<T> numbers = full_numbers<T>(20000, 231);
+  static constexpr index most_lanes = 64;
+  static inline const std::vector<T> numbers = full_numbers<T>(40000, 231);
 
   static T a(index row, index d) { return numbers[at(row * 131 + d)]; }
-  static T b(index d, index lane) { return numbers[at(1500 + d * most_lanes + lane)]; }
-  static T c(index row, index lane) { return numbers[at(9000 + row * most_lanes + lane)]; }
-  static T factor(index lane) { return numbers[at(12000 + lane)]; }
+  static T b(index d, index lane) { return numbers[at(18000 + d * most_lanes + lane)]; }
+  static T c(index row, index lane) { return numbers[at(27000 + row * most_lanes + lane)]; }
+  static T factor(index lane) { return numbers[at(39000 + lane)]; }
   index c_step() const { return lanes + 3; }
 
   /// C with what lies between its rows.
   std::vector<T> run(isa_level level) {
+    if (level != isa_level::avx512) vectors = std::min(vectors, kernel::tile_vectors);
     lanes = vectors * lanes_of<T>(level);
     const index a_row = rows_side_by_side ? 1 : depth + 2, a_depth = rows_side_by_side ? rows + 1 : 1;
     const index b_step = lanes + 5;
@@ -120,9 +124,11 @@ struct product_case {
 
 template <class T, class Check>
 void for_each_product(const Check& check) {
-  for (index rows = 1; rows <= 9; ++rows)
-    for (int vectors = 1; vectors <= kernel::tile_vectors; ++vectors)
-      for (const index depth : {1, 2, 3, 31, 32, 33, 63, 64, 65, 130})
+  // Around tiles of 4, 6 and 8 rows, and around a block of 64.
+  for (const index rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 63, 64, 65, 130})
+    for (int vectors = 1; vectors <= most_vectors_anywhere; ++vectors)
+      for (const index depth : rows < 16 ? std::vector<index>{1, 2, 3, 31, 32, 33, 63, 64, 65, 130}
+                                         : std::vector<index>{1, 64, 130})
         for (const bool side_by_side : {true, false})
           for (const meet how : {meet::overwrite, meet::add, meet::rescale}) {
             check(product_case<T>{rows, depth, vectors, side_by_side, how});
@@ -415,7 +421,7 @@ struct projection_case {
   bool with_bias;
 
   static compute weight(index o, index c) {
-    static const auto numbers = full_numbers<compute>(5000, 235);
+    static const auto numbers = full_numbers<compute>(13000, 235);
     return numbers[at(o * 131 + c)];
   }
   static compute bias(index o) { return weight(o + 20, 3); }
@@ -466,7 +472,8 @@ struct projection_case {
 template <class T, class Check>
 void for_each_projection(const Check& check) {
   for (const index positions : {1, 2, 11, 12, 13, 47, 48, 49, 196})
-    for (const auto& [in, out] : {std::pair<index, index>{1, 1}, {5, 3}, {64, 9}, {70, 4}, {130, 6}})
+    for (const auto& [in, out] :
+         {std::pair<index, index>{1, 1}, {5, 3}, {64, 9}, {70, 4}, {130, 6}, {66, 70}})
       for (const bool with_bias : {true, false}) {
         check(projection_case<T>{2, in, out, positions, with_bias});
         if (testing::Test::HasFailure())

@@ -76,6 +76,7 @@ struct fused_block {
   query_block at;
   index lanes;  // queries, up to a multiple of the vector size
   key_range visible;
+  rows_ahead next_queries;
 
   TENSORNORM_INLINE void run() {
     const index chunks = ceil_div(at.keys, key_chunk);
@@ -126,17 +127,28 @@ struct fused_block {
   /// Adds keys [first, last), part of one block of keys, to a state, which is empty if `begin`.
   TENSORNORM_INLINE void see(const attention_state<T>& s, index first, index last, bool begin) {
     const index count = last - first;
-    memory.products.template score<Isa>(first, count, lanes, memory.scores);
+    const auto& products = memory.products;
+    // Meanwhile the next block of keys and its values come; behind the last, what the end of this block of
+    // queries writes and the next reads.
+    const index left = visible.last - last;
+    const index next = left < key_block ? left : key_block;
+    products.template score<Isa>(first, count, lanes, memory.scores,
+                                 next > 0 ? products.keys_ahead(last, next) : next_queries);
     const score_tile<T> tile{memory.scores, lanes, true, at, {first, last}};
     bool mark = false;
     if (p.modifiers.needed(tile)) {
       p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
-      mark = !memory.products.template finite_values<V>(first, count);
+      mark = !products.template finite_values<V>(first, count);
     }
     weigh(s.softmax, count, begin, mark);
     const weighted_sums<T> sums{memory.scores, s.values, begin ? meet::overwrite : meet::rescale,
-                                memory.factor};
-    memory.products.template add_values<Isa>(first, count, lanes, sums, mark);
+                                memory.factor, next > 0 ? products.values_ahead(last, next) : results()};
+    products.template add_values<Isa>(first, count, lanes, sums, mark);
+  }
+
+  TENSORNORM_INLINE rows_ahead results() const {
+    return rows_ahead::of(head_of(p.o, p.o_strides, at.batch, at.head), at.first, at.last - at.first,
+                          p.shape.value_dim);
   }
 
   /// Scores become weights, and the softmax learns of them.
@@ -179,12 +191,24 @@ struct fused_attention {
     const heads_shape& s = p.shape;
     const index blocks = ceil_div(s.queries, width);
     fused_memory<P, products> m(s, width, memory);
+    const auto queries = [&](index unit) TENSORNORM_INLINE_LAMBDA {
+      return queries_of(p, unit / blocks, unit % blocks * width, width);
+    };
     for (index unit = first; unit < last; ++unit) {
-      const query_block at = queries_of(p, unit / blocks, unit % blocks * width, width);
+      const query_block at = queries(unit);
       const index lanes = ceil_div(at.last - at.first, vec_size<Isa, T>) * vec_size<Isa, T>;
       m.products.template look_at<Isa>(p, at, lanes);
-      fused_block<Isa, P, products>{p, m, at, lanes, p.modifiers.visible(at)}.run();
+      rows_ahead next;
+      if (unit + 1 < last) next = queries_ahead(p, queries(unit + 1));
+      fused_block<Isa, P, products>{p, m, at, lanes, p.modifiers.visible(at), next}.run();
     }
+  }
+
+ private:
+  template <class P>
+  static TENSORNORM_INLINE rows_ahead queries_ahead(const P& p, const query_block& at) {
+    return rows_ahead::of(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first,
+                          p.shape.dim);
   }
 };
 

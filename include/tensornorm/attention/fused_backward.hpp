@@ -48,18 +48,20 @@ struct gradient_memory {
   gradient_tile<P> tile;
   T* query_sums;
   T* key_sums;
+  T* finite_keys;  // of each block of keys: whether all of them are
   key_operands<P> operands;
 
   static index size(const P& p) {
     const gradient_plan<P> plan(p);
     return gradient_queries<P>::size(p.shape) + gradient_tile<P>::size() + arena::padded(plan.query_sums()) +
-           arena::padded(plan.key_sums()) + key_operands<P>::size(p.shape);
+           arena::padded(plan.key_sums()) + arena::padded(plan.key_blocks) + key_operands<P>::size(p.shape);
   }
   gradient_memory(const P& p, arena memory)
       : queries(p.shape, memory),
         tile(memory),
         query_sums(memory.take(gradient_plan<P>(p).query_sums())),
-        key_sums(memory.take(gradient_plan<P>(p).key_sums())) {
+        key_sums(memory.take(gradient_plan<P>(p).key_sums())),
+        finite_keys(memory.take(gradient_plan<P>(p).key_blocks)) {
     operands.take_memory(p.shape, memory);
   }
 };
@@ -82,9 +84,11 @@ struct fused_key_head {
     T* const total = memory.key_sums;
     T* of_keys = total;
     std::fill_n(total, plan.key_length, T{0});
+    const index first_head = batch * p.shape.heads + key_head * p.shape.group();
+    memory.operands.template look_at<Isa>(p, queries_of(p, first_head, 0, lanes));
+    look_at_keys();
     for (index n = 0; n < plan.query_blocks; ++n) {
-      const index head = batch * p.shape.heads + key_head * p.shape.group() + n / blocks;
-      block(queries_of(p, head, n % blocks * lanes, lanes), of_keys);
+      block(queries_of(p, first_head + n / blocks, n % blocks * lanes, lanes), of_keys);
       const index done = n + 1;
       if (of_keys != total && (done % gradient_chain == 0 || done == plan.query_blocks))
         add_sums::run<Isa>(total, static_cast<const T*>(of_keys), plan.key_length);
@@ -97,8 +101,17 @@ struct fused_key_head {
   }
 
  private:
+  TENSORNORM_INLINE void look_at_keys() const {
+    const broadcast_matrix<T>& k = memory.operands.keys;
+    const index keys = p.keys(batch);
+    for (index j = 0; j < keys; j += key_block) {
+      const broadcast_matrix<T> block{k.data + j * k.row_step, k.row_step, k.depth_step};
+      const bool finite = all_finite<V>(block, keys - j < key_block ? keys - j : key_block, p.shape.dim);
+      memory.finite_keys[j / key_block] = finite ? T{1} : T{0};
+    }
+  }
+
   TENSORNORM_INLINE void block(const query_block& at, T* of_keys) {
-    memory.operands.template look_at<Isa>(p, at);
     memory.queries.template read<Isa>(p, at);
     const gradient_block<Isa, P> b{p,  memory.queries,       memory.tile,
                                    at, memory.operands.keys, memory.operands.values};
@@ -120,13 +133,12 @@ struct fused_key_head {
   TENSORNORM_INLINE void keys(const gradient_block<Isa, P>& b, const key_range& range, T* of_queries,
                               T* of_keys) const {
     T* const of_values = of_keys + (p.dk ? p.shape.keys * padded_dim<T>(p.shape.dim) : 0);
+    const sums_of_gradients<T> to{of_queries, p.dk ? of_keys : nullptr, p.dv ? of_values : nullptr};
     for (index j = range.first - range.first % key_block; j < range.last; j += key_block) {
       const index last = j + key_block < range.last ? j + key_block : range.last;
-      const bool careful = b.careful(j, last);
-      b.look_at(j, last, careful);
-      if (of_queries) b.add_to_queries(j, last, careful, of_queries);
-      if (p.dk) b.add_to_keys(j, last, careful, of_keys);
-      if (p.dv) b.add_to_values(j, last, careful, of_values);
+      // Whether absent keys could be felt: 0 times infinity, or NaN, is not 0.
+      const bool careful = !memory.queries.finite || memory.finite_keys[j / key_block] == 0;
+      b.add(j, last, careful, to);
     }
   }
 };

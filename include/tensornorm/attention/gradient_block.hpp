@@ -140,9 +140,10 @@ template <class Isa, class T>
 TENSORNORM_INLINE void multiply_wide(product_problem<T> p, index columns) {
   constexpr index size = vec_size<Isa, T>;
   for (index left = ceil_div(columns, size); left > 0; left -= p.vectors) {
-    const index groups = ceil_div(left, tile_vectors);
+    const index groups = ceil_div(left, index{most_vectors<Isa>});
     p.vectors = static_cast<int>(ceil_div(left, groups));
     multiply<Isa>(p);
+    p.ahead = {};
     p.b += p.vectors * size;
     p.c += p.vectors * size;
   }
@@ -168,7 +169,15 @@ TENSORNORM_INLINE void multiply_marked_rows(const product_problem<T>& p, const T
   }
 }
 
-/// Where a block of queries meets the keys of one head. Sums that are not wanted are null.
+/// What a block of queries and a block of keys add to. Null: not wanted.
+template <class T>
+struct sums_of_gradients {
+  T* queries;  // dq, dim x lanes
+  T* keys;     // dk, rows of padded_dim() for all keys
+  T* values;   // dv, likewise
+};
+
+/// Where a block of queries meets the keys of one head.
 template <class Isa, class P>
 struct gradient_block {
   using T = typename P::compute;
@@ -182,19 +191,18 @@ struct gradient_block {
   broadcast_matrix<T> keys;    // rows are keys
   broadcast_matrix<T> values;  // rows are dims of values
 
-  /// Whether absent keys of these could be felt: 0 times infinity, or NaN, is not 0.
-  TENSORNORM_INLINE bool careful(index first, index last) const {
-    return !queries.finite || !all_finite<V>(rows_of_keys(first), last - first, p.shape.dim);
-  }
+  /// Lanes that have queries, up to a multiple of the vector size.
+  index used = ceil_div(at.last - at.first, index{V::size}) * V::size;
 
   /// Weights and gradients of the scores of keys [first, last), at most key_block: at the scores as they came
   /// from Q·Kᵀ, or where biases are added. If `mark`, weights of absent keys are absent_weight and not 0.
   TENSORNORM_INLINE void look_at(index first, index last, bool mark,
                                  score_gradient which = score_gradient::of_products) const {
     const index count = last - first;
-    product(rows_of_keys(first), count, queries.queries, p.shape.dim, tile.weights);
-    product({values.data + first * values.depth_step, values.depth_step, values.row_step}, count,
-            queries.dout, p.shape.value_dim, tile.slopes);
+    const broadcast_matrix<T> v{values.data + first * values.depth_step, values.depth_step, values.row_step};
+    product(rows_of_keys(first), count, queries.queries, p.shape.dim, tile.weights,
+            rows_ahead::of(v.data, v.row_step, count, v.depth_step, p.shape.value_dim));
+    product(v, count, queries.dout, p.shape.value_dim, tile.slopes, {});
     const auto tile_of = [&](T* scores) { return score_tile<T>{scores, lanes, true, at, {first, last}}; };
     const bool bends = p.derivatives.change();
     if (bends) std::copy(tile.weights, tile.weights + count * lanes, tile.raw);
@@ -202,12 +210,49 @@ struct gradient_block {
     const T scale = static_cast<T>(p.scale());
     if (p.modifiers.needed(scores)) p.modifiers.template modify<Isa>(scores, scale);
     const T gone = mark ? absent_weight<T> : T{0};
-    for (index lane = 0; lane < lanes; lane += V::size) weigh(count, lane, gone);
+    for (index lane = 0; lane < used; lane += V::size) weigh(count, lane, gone);
     if (bends) p.derivatives.template differentiate<Isa>(tile_of(tile.raw), tile.slopes, scale, which);
   }
 
+  /// Adds what keys [first, last) and the queries have to do with each other. careful: absent keys could be
+  /// felt otherwise.
+  TENSORNORM_INLINE void add(index first, index last, bool careful, const sums_of_gradients<T>& to) const {
+    look_at(first, last, careful);
+    // Each product brings what the next adds to, and the last of them the next keys.
+    const auto sums_ahead = [&](T* sums, index columns) TENSORNORM_INLINE_LAMBDA {
+      return sums ? rows_ahead::of(sums + first * columns, columns, last - first, 1, columns) : rows_ahead{};
+    };
+    const index columns = padded_dim<T>(p.shape.dim);
+    const index value_columns = padded_dim<T>(p.shape.value_dim);
+    if (to.queries) add_to_queries(first, last, careful, to.queries, sums_ahead(to.keys, columns));
+    if (to.keys)
+      add_rows(tile.slopes, first, last, careful, queries.query_rows, columns, to.keys,
+               sums_ahead(to.values, value_columns));
+    if (to.values)
+      add_rows(tile.weights, first, last, careful, queries.dout_rows, value_columns, to.values,
+               keys_ahead(last));
+  }
+
+ private:
+  broadcast_matrix<T> rows_of_keys(index first) const {
+    return {keys.data + first * keys.row_step, keys.row_step, keys.depth_step};
+  }
+
+  TENSORNORM_INLINE void product(const broadcast_matrix<T>& a, index rows, const T* b, index depth, T* c,
+                                 const rows_ahead& ahead) const {
+    product_problem<T> product{a, rows, b, lanes, depth, c, lanes, tile_vectors};
+    product.ahead = ahead;
+    multiply_wide<Isa>(product, used);
+  }
+  TENSORNORM_INLINE rows_ahead keys_ahead(index first) const {
+    const broadcast_matrix<T> k = rows_of_keys(first);
+    const index left = at.keys - first;
+    return rows_ahead::of(k.data, k.row_step, left < key_block ? left : key_block, k.depth_step, p.shape.dim);
+  }
+
   /// dq += dS · K, in lanes.
-  TENSORNORM_INLINE void add_to_queries(index first, index last, bool careful, T* sums) const {
+  TENSORNORM_INLINE void add_to_queries(index first, index last, bool careful, T* sums,
+                                        const rows_ahead& ahead) const {
     const auto k = rows_of_keys(first);
     product_problem<T> product{{k.data, k.depth_step, k.row_step},
                                p.shape.dim,
@@ -218,28 +263,10 @@ struct gradient_block {
                                lanes,
                                tile_vectors,
                                meet::add};
-    if (!careful) return multiply_wide<Isa>(product, lanes);
-    product.vectors = static_cast<int>(lanes / V::size);
+    product.ahead = ahead;
+    if (!careful) return multiply_wide<Isa>(product, used);
+    product.vectors = static_cast<int>(used / V::size);
     multiply_marked<V>(product, tile.weights);
-  }
-
-  /// dk += dSᵀ · q of keys [first, last), as rows of padded_dim().
-  TENSORNORM_INLINE void add_to_keys(index first, index last, bool careful, T* sums) const {
-    add_rows(tile.slopes, first, last, careful, queries.query_rows, padded_dim<T>(p.shape.dim), sums);
-  }
-  /// dv += Pᵀ · dout.
-  TENSORNORM_INLINE void add_to_values(index first, index last, bool careful, T* sums) const {
-    add_rows(tile.weights, first, last, careful, queries.dout_rows, padded_dim<T>(p.shape.value_dim), sums);
-  }
-
- private:
-  broadcast_matrix<T> rows_of_keys(index first) const {
-    return {keys.data + first * keys.row_step, keys.row_step, keys.depth_step};
-  }
-
-  static TENSORNORM_INLINE void product(const broadcast_matrix<T>& a, index rows, const T* b, index depth,
-                                        T* c) {
-    multiply_wide<Isa>(product_problem<T>{a, rows, b, lanes, depth, c, lanes, tile_vectors}, lanes);
   }
 
   /// Scores become weights, and gradients of weights those of scores:  dS = P · (dP - delta).
@@ -259,11 +286,13 @@ struct gradient_block {
     }
   }
 
+  /// dk += dSᵀ · q, or dv += Pᵀ · dout, of keys [first, last).
   TENSORNORM_INLINE void add_rows(const T* of_scores, index first, index last, bool careful, const T* rows,
-                                  index columns, T* sums) const {
-    const product_problem<T> product{
+                                  index columns, T* sums, const rows_ahead& ahead) const {
+    product_problem<T> product{
         {of_scores, lanes, 1},  last - first, rows,         columns,  at.last - at.first,
         sums + first * columns, columns,      tile_vectors, meet::add};
+    product.ahead = ahead;
     if (careful)
       multiply_marked_rows<Isa>(product, tile.weights, columns);
     else

@@ -67,15 +67,9 @@ struct linear_kernel {
       packed = block;
       const index row = unit % p.row_blocks() * P::unit_rows;
       const index rows = p.out - row < P::unit_rows ? p.out - row : P::unit_rows;
-      multiply<Isa>(product_problem<T>{
-          {p.weight.data + row * p.weight.row_step, p.weight.row_step, p.weight.depth_step},
-          rows,
-          inputs,
-          lanes,
-          p.in,
-          outputs,
-          lanes,
-          static_cast<int>(lanes / V::size)});
+      const broadcast_matrix<T> weight{p.weight.data + row * p.weight.row_step, p.weight.row_step,
+                                       p.weight.depth_step};
+      multiply<Isa>(product_in_lanes<Isa>(weight, rows, inputs, p.in, outputs, lanes));
       auto y = p.y.view();
       y.data += row;
       if (p.accumulate) {

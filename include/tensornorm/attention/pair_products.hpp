@@ -48,16 +48,19 @@ class pair_products {
   }
 
   template <class Isa>
-  TENSORNORM_INLINE void score(index first, index count, index lanes, T* scores) const {
+  TENSORNORM_INLINE void score(index first, index count, index lanes, T* scores,
+                               const rows_ahead& ahead) const {
     const index depth = pairs(dim_);
-    multiply<Isa, pair_terms>(product_problem<T>{{keys_ + first * depth, depth, 1},
-                                                 count,
-                                                 queries_,
-                                                 lanes,
-                                                 depth,
-                                                 scores,
-                                                 lanes,
-                                                 static_cast<int>(lanes / vec_size<Isa, T>)});
+    auto product =
+        product_in_lanes<Isa>({keys_ + first * depth, depth, 1}, count, queries_, depth, scores, lanes);
+    product.ahead = ahead;
+    multiply<Isa, pair_terms>(product);
+  }
+  rows_ahead keys_ahead(index first, index count) const {
+    return rows_ahead::of(keys_ + first * pairs(dim_), pairs(dim_), count, 1, pairs(dim_));
+  }
+  rows_ahead values_ahead(index first, index count) const {
+    return rows_ahead::of(values_ + first / 2 * value_dim_, value_dim_, pairs(count), 1, value_dim_);
   }
 
   /// Of the block of keys, of which these are a part.
@@ -79,16 +82,9 @@ class pair_products {
     }
     const index depth = pairs(count);
     pair_terms::pair_lines<V>(sums.weights, 2 * depth, lanes);
-    const product_problem<T> product{{values_ + first / 2 * value_dim_, 1, value_dim_},
-                                     value_dim_,
-                                     sums.weights,
-                                     lanes,
-                                     depth,
-                                     sums.values,
-                                     lanes,
-                                     static_cast<int>(lanes / vec_size<Isa, T>),
-                                     sums.how,
-                                     sums.factor};
+    auto product = product_in_lanes<Isa>({values_ + first / 2 * value_dim_, 1, value_dim_}, value_dim_,
+                                         sums.weights, depth, sums.values, lanes);
+    sums.set(product);
     if (mark)
       multiply_marked<V, pair_terms>(product, product.b);
     else

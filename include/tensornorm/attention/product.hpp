@@ -4,8 +4,11 @@
 // sums across lanes.
 #pragma once
 
+#include <type_traits>
+
 #include "../simd/exp.hpp"
 #include "../view/rows.hpp"
+#include "rows_ahead.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
@@ -38,65 +41,75 @@ struct broadcast_matrix {
 /// How a product meets what C holds.
 enum class meet { overwrite, add, rescale };  // rescale: C * factor[lane] + product
 
-/// Vectors of lanes that a tile is wide at most.
+/// Vectors of lanes that a tile is wide at most on every machine.
 inline constexpr int tile_vectors = 3;
 
 /// Every sum over depth has two chains, of the even and of the odd terms: half as many roundings one after
 /// another.
 inline constexpr int chains = 2;
 
-/// Where there are 32 registers the chains run side by side, elsewhere one after the other.
+/// Vectors that a tile can be wide where there are 32 registers for it.
 template <class Isa>
-inline constexpr int chains_at_once = Isa::bytes == 64 ? 2 : 1;
+inline constexpr int most_vectors = Isa::bytes == 64 ? 4 : tile_vectors;
 
-/// Rows of a tile: with three vectors of lanes they, and what multiplies them, just fill the registers.
-inline constexpr int tile_rows = 4;
+/// Rows of a tile: they, and what multiplies them, just fill the registers.
+template <class Isa, int Vectors>
+inline constexpr int tile_rows = Isa::bytes != 64          ? 4
+                                 : Vectors <= tile_vectors ? 8
+                                                           : 6;
 
 /// Sums over depth start anew after this many terms; the parts add up in order.
 inline constexpr index depth_block = 64;
 
-/// Adds terms first, first + stride, ... of a product to sums, Chains of them in turn.
-template <class Terms, int Chains, int Rows, int Vectors, bool RowsSideBySide, class V, class T>
-TENSORNORM_INLINE void sum_chains(const broadcast_matrix<T>& a, const T* b, index b_step, index first,
-                                  index depth, V (&sum)[Chains][Rows][Vectors]) {
-  constexpr index stride = chains / Chains;
+/// Rows of C that stay near while all of depth is added to them.
+inline constexpr index row_block = 64;
+
+/// One chain of a product: terms first, first + chains, ... below depth.
+template <class Terms, int Rows, int Vectors, bool RowsSideBySide, class V, class T>
+TENSORNORM_INLINE void sum_chain(const broadcast_matrix<T>& a, const T* b, index b_step, index first,
+                                 index depth, rows_ahead::series ahead, V (&sum)[Rows][Vectors]) {
   TENSORNORM_UNROLL
-  for (int n = 0; n < Chains; ++n) TENSORNORM_UNROLL
   for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
-  for (int v = 0; v < Vectors; ++v) sum[n][r][v] = V::splat(0);
-  const T* from = a.data + first * a.depth_step;
+  for (int v = 0; v < Vectors; ++v) sum[r][v] = V::splat(0);
+  // Every fourth row has a pointer: the others are found from it by registers that all pointers share.
+  constexpr int near = 4;
+  const T* from[(Rows + near - 1) / near];
+  TENSORNORM_UNROLL
+  for (int r = 0; r < Rows; r += near) from[r / near] = a.data + first * a.depth_step + r * a.row_step;
   b += first * b_step;
-  const auto add = [&](int n) TENSORNORM_INLINE_LAMBDA {
+  for (index d = first; d < depth; d += chains) {
+    if constexpr (Rows > 1) ahead.ask();
     V lanes[Vectors];
     TENSORNORM_UNROLL
     for (int v = 0; v < Vectors; ++v) lanes[v] = V::load(b + v * V::size);
     TENSORNORM_UNROLL
     for (int r = 0; r < Rows; ++r) {
-      const V x = V::splat(from[RowsSideBySide ? r : r * a.row_step]);
+      const T* const row = RowsSideBySide ? from[0] + r : from[r / near] + r % near * a.row_step;
+      const V x = V::splat(*row);
       TENSORNORM_UNROLL
-      for (int v = 0; v < Vectors; ++v) Terms::add(sum[n][r][v], x, lanes[v]);
+      for (int v = 0; v < Vectors; ++v) Terms::add(sum[r][v], x, lanes[v]);
     }
-    from += stride * a.depth_step;
-    b += stride * b_step;
-  };
-  index d = first;
-  for (; d + (Chains - 1) < depth; d += chains) TENSORNORM_UNROLL
-  for (int n = 0; n < Chains; ++n) add(n);
-  if (Chains > 1 && d < depth) add(0);
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; r += near) from[r / near] += chains * a.depth_step;
+    b += chains * b_step;
+  }
 }
 
+/// Both chains, and their sum.
 template <class Terms, int Rows, int Vectors, bool RowsSideBySide, class V, class T>
 TENSORNORM_INLINE void product_tile(const broadcast_matrix<T>& a, const T* b, index b_step, index depth,
-                                    V (&sum)[Rows][Vectors]) {
-  constexpr int at_once = chains_at_once<typename V::isa>;
-  V part[chains / at_once][at_once][Rows][Vectors];
-  TENSORNORM_UNROLL
-  for (int n = 0; n < chains / at_once; ++n)
-    sum_chains<Terms, at_once, Rows, Vectors, RowsSideBySide>(a, b, b_step, n, depth, part[n]);
+                                    rows_ahead& ahead, V (&sum)[Rows][Vectors]) {
+  static_assert(chains == 2);
+  const auto sum_chain_of = [&](index first, V(&chain)[Rows][Vectors]) TENSORNORM_INLINE_LAMBDA {
+    const auto asked = Rows > 1 ? ahead.take(depth / chains) : rows_ahead::series{};
+    sum_chain<Terms, Rows, Vectors, RowsSideBySide>(a, b, b_step, first, depth, asked, chain);
+  };
+  V odd[Rows][Vectors];
+  sum_chain_of(0, sum);
+  sum_chain_of(1, odd);
   TENSORNORM_UNROLL
   for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
-  for (int v = 0; v < Vectors; ++v)
-    sum[r][v] = part[0][0][r][v] + part[at_once == 1 ? 1 : 0][at_once == 1 ? 0 : 1][r][v];
+  for (int v = 0; v < Vectors; ++v) sum[r][v] = sum[r][v] + odd[r][v];
 }
 
 template <int Rows, int Vectors, class V, class T>
@@ -118,16 +131,16 @@ TENSORNORM_INLINE void store_tile(const V (&sum)[Rows][Vectors], T* c, index c_s
 
 template <class Terms, int Rows, int Vectors, bool RowsSideBySide, class V, class T>
 TENSORNORM_INLINE void multiply_rows(broadcast_matrix<T> a, index rows, const T* b, index b_step, index depth,
-                                     T* c, index c_step, meet how, const T* factor) {
+                                     T* c, index c_step, meet how, const T* factor, rows_ahead& ahead) {
   index r = 0;
   for (; r + Rows <= rows; r += Rows, a.data += Rows * a.row_step) {
     V sum[Rows][Vectors];
-    product_tile<Terms, Rows, Vectors, RowsSideBySide>(a, b, b_step, depth, sum);
+    product_tile<Terms, Rows, Vectors, RowsSideBySide>(a, b, b_step, depth, ahead, sum);
     store_tile(sum, c + r * c_step, c_step, how, factor);
   }
   if constexpr (Rows > 1)
-    multiply_rows<Terms, 1, Vectors, RowsSideBySide, V>(a, rows - r, b, b_step, depth, c + r * c_step, c_step,
-                                                        how, factor);
+    multiply_rows<Terms, (Rows > 4 ? 4 : 1), Vectors, RowsSideBySide, V>(
+        a, rows - r, b, b_step, depth, c + r * c_step, c_step, how, factor, ahead);
 }
 
 /// One product, as a kernel takes it.
@@ -140,15 +153,26 @@ struct product_problem {
   index depth;
   T* c;
   index c_step;  // from one row to the next
-  int vectors;   // of lanes, at most tile_vectors
+  int vectors;   // of lanes, at most most_vectors
   meet how = meet::overwrite;
   const T* factor = nullptr;  // one for each lane, for meet::rescale
+  rows_ahead ahead = {};      // asked for meanwhile
 };
+
+/// C = A · B where a row of B and of C is `lanes` numbers, and nothing between the rows.
+template <class Isa, class T>
+constexpr product_problem<T> product_in_lanes(const broadcast_matrix<T>& a, index rows,
+                                              const std::type_identity_t<T>* b, index depth, T* c,
+                                              index lanes) {
+  return {a, rows, b, lanes, depth, c, lanes, static_cast<int>(lanes / vec_size<Isa, T>)};
+}
 
 template <class Terms>
 struct product_kernel {
   template <class Isa, class T>
   static TENSORNORM_INLINE void run(const product_problem<T>& p) {
+    if constexpr (most_vectors<Isa> == 4)
+      if (p.vectors == 4) return run<Isa, 4>(p);
     if (p.vectors == 3)
       run<Isa, 3>(p);
     else if (p.vectors == 2)
@@ -160,18 +184,42 @@ struct product_kernel {
  private:
   template <class Isa, int Vectors, class T>
   static TENSORNORM_INLINE void run(const product_problem<T>& p) {
+    for (index r = 0; r < p.rows; r += row_block)
+      for (index d = 0; d < p.depth; d += depth_block) run<Isa, Vectors>(p, r, d);
+  }
+
+  /// The block of A that begins there. Meanwhile the next comes.
+  template <class Isa, int Vectors, class T>
+  static TENSORNORM_INLINE void run(const product_problem<T>& p, index r, index d) {
     using V = native_vec<Isa, T>;
-    for (index d = 0; d < p.depth; d += depth_block) {
-      const broadcast_matrix<T> a{p.a.data + d * p.a.depth_step, p.a.row_step, p.a.depth_step};
-      const index depth = p.depth - d < depth_block ? p.depth - d : depth_block;
-      const meet how = d == 0 ? p.how : meet::add;
-      if (a.row_step == 1)
-        multiply_rows<Terms, tile_rows, Vectors, true, V>(a, p.rows, p.b + d * p.b_step, p.b_step, depth, p.c,
-                                                          p.c_step, how, p.factor);
-      else
-        multiply_rows<Terms, tile_rows, Vectors, false, V>(a, p.rows, p.b + d * p.b_step, p.b_step, depth,
-                                                           p.c, p.c_step, how, p.factor);
-    }
+    const index rows = block(p.rows - r, row_block);
+    const index depth = block(p.depth - d, depth_block);
+    const broadcast_matrix<T> a = from(p.a, r, d);
+    rows_ahead ahead = d + depth < p.depth ? block_ahead(p, r, d + depth)
+                       : r + rows < p.rows ? block_ahead(p, r + rows, 0)
+                                           : p.ahead;
+    ahead.idle_at(p.b);
+    const T* const b = p.b + d * p.b_step;
+    T* const c = p.c + r * p.c_step;
+    const meet how = d == 0 ? p.how : meet::add;
+    if (a.row_step == 1)
+      multiply_rows<Terms, tile_rows<Isa, Vectors>, Vectors, true, V>(a, rows, b, p.b_step, depth, c,
+                                                                      p.c_step, how, p.factor, ahead);
+    else
+      multiply_rows<Terms, tile_rows<Isa, Vectors>, Vectors, false, V>(a, rows, b, p.b_step, depth, c,
+                                                                       p.c_step, how, p.factor, ahead);
+  }
+
+  static constexpr index block(index left, index most) { return left < most ? left : most; }
+  template <class T>
+  static constexpr broadcast_matrix<T> from(const broadcast_matrix<T>& a, index r, index d) {
+    return {a.data + r * a.row_step + d * a.depth_step, a.row_step, a.depth_step};
+  }
+  template <class T>
+  static TENSORNORM_INLINE rows_ahead block_ahead(const product_problem<T>& p, index r, index d) {
+    const broadcast_matrix<T> a = from(p.a, r, d);
+    return rows_ahead::of(a.data, a.row_step, block(p.rows - r, row_block), a.depth_step,
+                          block(p.depth - d, depth_block));
   }
 };
 

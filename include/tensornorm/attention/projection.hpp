@@ -25,7 +25,7 @@ struct projection_problem {
   T* y = nullptr;
 
   index memory(index lanes) const {
-    return memory_arena<compute>::padded(in * lanes) + memory_arena<compute>::padded(out * lanes);
+    return memory_arena<compute>::padded(in * lanes) + memory_arena<compute>::padded(row_block * lanes);
   }
 };
 
@@ -39,7 +39,7 @@ struct project_kernel {
     constexpr index width = query_lanes<Isa, T>;
     memory_arena<T> arena{memory};
     T* const inputs = arena.take(p.in * width);
-    T* const outputs = arena.take(p.out * width);
+    T* const outputs = arena.take(row_block * width);
     const index blocks = ceil_div(p.positions, width);
     for (index unit = first; unit < last; ++unit) {
       const index image = unit / blocks;
@@ -49,25 +49,36 @@ struct project_kernel {
       pack_lanes<Isa>(
           head_view<const typename P::data_type>{p.x + image * p.in * p.positions, 1, p.positions}, from,
           count, p.in, inputs, lanes);
-      multiply<Isa>(product_problem<T>{{p.weight, p.in, 1},
-                                       p.out,
-                                       inputs,
-                                       lanes,
-                                       p.in,
-                                       outputs,
-                                       lanes,
-                                       static_cast<int>(lanes / V::size)});
-      write<V>(p, image, from, count, outputs, lanes);
+      for (index row = 0; row < p.out; row += row_block) {
+        const index rows = p.out - row < row_block ? p.out - row : row_block;
+        auto product = product_in_lanes<Isa>(weight_rows(p, row), rows, inputs, p.in, outputs, lanes);
+        auto* const y = p.y + (image * p.out + row) * p.positions + from;
+        product.ahead = rows_ahead::of(y, p.positions, rows, 1, count);
+        if (row + rows < p.out) product.ahead = product.ahead.then(first_depths(p, row + rows));
+        multiply<Isa>(product);
+        write<V>(p, y, row, rows, count, outputs, lanes);
+      }
     }
   }
 
  private:
+  template <class P>
+  static auto weight_rows(const P& p, index row) {
+    return broadcast_matrix<typename P::compute>{p.weight + row * p.in, p.in, 1};
+  }
+  /// What the product of the rows from `row` on begins with.
+  template <class P>
+  static TENSORNORM_INLINE rows_ahead first_depths(const P& p, index row) {
+    const index rows = p.out - row < row_block ? p.out - row : row_block;
+    return rows_ahead::of(p.weight + row * p.in, p.in, rows, 1, p.in < depth_block ? p.in : depth_block);
+  }
+
   template <class V, class P, class T>
-  static TENSORNORM_INLINE void write(const P& p, index image, index from, index count, const T* outputs,
-                                      index lanes) {
-    for (index o = 0; o < p.out; ++o) {
-      const V bias = V::splat(p.bias ? p.bias[o] : T{0});
-      auto* const to = p.y + (image * p.out + o) * p.positions + from;
+  static TENSORNORM_INLINE void write(const P& p, typename P::data_type* y, index row, index rows,
+                                      index count, const T* outputs, index lanes) {
+    for (index o = 0; o < rows; ++o) {
+      const V bias = V::splat(p.bias ? p.bias[row + o] : T{0});
+      auto* const to = y + o * p.positions;
       for (index i = 0; i < count; i += V::size) {
         const V value = V::load(outputs + o * lanes + i) + bias;
         if (i + V::size <= count)

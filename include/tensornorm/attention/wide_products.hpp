@@ -15,6 +15,13 @@ struct weighted_sums {
   T* values;   // value_dim x lanes
   meet how;
   const T* factor;
+  rows_ahead ahead;
+
+  TENSORNORM_INLINE void set(product_problem<T>& product) const {
+    product.how = how;
+    product.factor = factor;
+    product.ahead = ahead;
+  }
 };
 
 /// The products of a block of queries with keys and values in the type that is computed in.
@@ -40,16 +47,19 @@ class wide_products {
                     queries_, lanes);
   }
   template <class Isa>
-  TENSORNORM_INLINE void score(index first, index count, index lanes, T* scores) const {
-    const broadcast_matrix<T>& k = operands_.keys;
-    multiply<Isa>(product_problem<T>{{k.data + first * k.row_step, k.row_step, k.depth_step},
-                                     count,
-                                     queries_,
-                                     lanes,
-                                     dim_,
-                                     scores,
-                                     lanes,
-                                     vectors<Isa>(lanes)});
+  TENSORNORM_INLINE void score(index first, index count, index lanes, T* scores,
+                               const rows_ahead& ahead) const {
+    auto product = product_in_lanes<Isa>(keys(first), count, queries_, dim_, scores, lanes);
+    product.ahead = ahead;
+    multiply<Isa>(product);
+  }
+  rows_ahead keys_ahead(index first, index count) const {
+    const broadcast_matrix<T> k = keys(first);
+    return rows_ahead::of(k.data, k.row_step, count, k.depth_step, dim_);
+  }
+  rows_ahead values_ahead(index first, index count) const {
+    const broadcast_matrix<T> v = values(first);
+    return rows_ahead::of(v.data, v.depth_step, count, v.row_step, value_dim_);
   }
   template <class V>
   TENSORNORM_INLINE bool finite_values(index first, index count) const {
@@ -58,8 +68,8 @@ class wide_products {
   template <class Isa>
   TENSORNORM_INLINE void add_values(index first, index count, index lanes, const weighted_sums<T>& sums,
                                     bool mark) const {
-    const product_problem<T> product{values(first), value_dim_, sums.weights,        lanes,    count,
-                                     sums.values,   lanes,      vectors<Isa>(lanes), sums.how, sums.factor};
+    auto product = product_in_lanes<Isa>(values(first), value_dim_, sums.weights, count, sums.values, lanes);
+    sums.set(product);
     if (mark)
       multiply_marked<native_vec<Isa, T>>(product, product.b);
     else
@@ -67,9 +77,9 @@ class wide_products {
   }
 
  private:
-  template <class Isa>
-  static constexpr int vectors(index lanes) {
-    return static_cast<int>(lanes / vec_size<Isa, T>);
+  broadcast_matrix<T> keys(index first) const {
+    const broadcast_matrix<T>& k = operands_.keys;
+    return {k.data + first * k.row_step, k.row_step, k.depth_step};
   }
   broadcast_matrix<T> values(index first) const {
     const broadcast_matrix<T>& v = operands_.values;
