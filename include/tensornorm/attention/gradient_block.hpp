@@ -135,21 +135,7 @@ struct gradient_tile {
         raw(arena.take(key_block * lanes)) {}
 };
 
-/// C += A · B with as many columns as there are: lanes of the queries, or dims of rows.
-template <class Isa, class T>
-TENSORNORM_INLINE void multiply_wide(product_problem<T> p, index columns) {
-  constexpr index size = vec_size<Isa, T>;
-  for (index left = ceil_div(columns, size); left > 0; left -= p.vectors) {
-    const index groups = ceil_div(left, index{most_vectors<Isa>});
-    p.vectors = static_cast<int>(ceil_div(left, groups));
-    multiply<Isa>(p);
-    p.ahead = {};
-    p.b += p.vectors * size;
-    p.c += p.vectors * size;
-  }
-}
-
-/// The same where elements count only if `mark`, which lies as A does, is not negative.
+/// C += A · B where elements of A count only if `mark`, which lies as A does, is not negative.
 template <class Isa, class T>
 TENSORNORM_INLINE void multiply_marked_rows(const product_problem<T>& p, const T* mark, index columns) {
   using V = native_vec<Isa, T>;

@@ -230,6 +230,20 @@ void multiply(const product_problem<T>& p) {
   enter<product_kernel<Terms>>(Isa(), p);
 }
 
+/// The same with as many columns as there are, lanes of queries or dims of rows: overwriting or adding.
+template <class Isa, class T>
+TENSORNORM_INLINE void multiply_wide(product_problem<T> p, index columns) {
+  constexpr index size = vec_size<Isa, T>;
+  for (index left = ceil_div(columns, size); left > 0; left -= p.vectors) {
+    const index groups = ceil_div(left, index{most_vectors<Isa>});
+    p.vectors = static_cast<int>(ceil_div(left, groups));
+    multiply<Isa>(p);
+    p.ahead = {};
+    p.b += p.vectors * size;
+    p.c += p.vectors * size;
+  }
+}
+
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
 
 TENSORNORM_VECTORS_END
