@@ -43,7 +43,7 @@ class rows_ahead {
     index step;
 
     TENSORNORM_INLINE void ask() {
-      prefetch<cache_level::first>(next);
+      prefetch<cache_level::second>(next);
       next += step;
     }
   };
