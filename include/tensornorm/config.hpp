@@ -22,6 +22,13 @@
 #define TENSORNORM_X86_LEVELS 0
 #endif
 
+// Products of tiles of bfloat16 need a system that is asked for them as Linux is.
+#if TENSORNORM_X86_LEVELS && defined(__linux__)
+#define TENSORNORM_AMX 1
+#else
+#define TENSORNORM_AMX 0
+#endif
+
 // GCC on x86, which needs builtins where Clang makes do with operators.
 #if TENSORNORM_X86_LEVELS && !defined(__clang__)
 #define TENSORNORM_GCC_X86 1

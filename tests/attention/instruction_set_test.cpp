@@ -1,11 +1,13 @@
 // The same bits on every instruction set with fused multiply-add, and with every compiler: hashes of
 // results that all of them must reproduce. Without fused multiply-add the results are only compared
-// with the reference. Where the machine multiplies pairs of bfloat16, attention of these has other bits, and
-// hashes of its own.
+// with the reference. Where the machine multiplies pairs or tiles of bfloat16, attention of these has other
+// bits, and hashes of its own.
 //
 // To make the hashes again, after a change of the arithmetic that is meant:
 //   TENSORNORM_ISA=avx2 TENSORNORM_WRITE_HASHES=tests/attention/instruction_set_hashes.hpp <this program>
-//   TENSORNORM_WRITE_PAIR_HASHES=tests/attention/pair_hashes.hpp <this program>
+//   TENSORNORM_ISA=avx512_bfloat16 TENSORNORM_WRITE_PAIR_HASHES=tests/attention/pair_hashes.hpp <this
+//   program> TENSORNORM_ISA=avx512_amx TENSORNORM_WRITE_TILE_HASHES=tests/attention/tile_hashes.hpp <this
+//   program>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -16,6 +18,7 @@
 #include "../support/attention_bounds.hpp"
 #include "instruction_set_hashes.hpp"
 #include "pair_hashes.hpp"
+#include "tile_hashes.hpp"
 
 namespace tensornorm_test {
 namespace {
@@ -52,8 +55,9 @@ modifier_list<A> every_modifier(const attention_shape& shape) {
   return m;
 }
 
-/// Whether attention() of bfloat16 multiplies pairs.
+/// Whether attention() of bfloat16 multiplies pairs, or tiles.
 bool multiplies_pairs() { return tn::kernel::takes_bfloat16_dot(tn::kernel::active_isa()); }
+bool multiplies_tiles() { return tn::kernel::takes_amx(tn::kernel::active_isa()); }
 
 /// One call by some paths, hashed with its lse and held to its bound.
 template <class T>
@@ -90,13 +94,13 @@ TEST(attention_on_each_instruction_set, reproduces_the_committed_bits_with_fused
   add_scalar<float>(all);
   add_scalar<double>(all);
   add_scalar<Eigen::half>(all);
-  if (!multiplies_pairs()) add_scalar<Eigen::bfloat16>(all, fused_alone);
+  const bool widens = !multiplies_pairs() && !multiplies_tiles();
+  if (widens) add_scalar<Eigen::bfloat16>(all, fused_alone);
   add_scalar<Eigen::bfloat16>(all, unfused_alone);
   std::vector<named_hash> expected;
   for (const named_hash& entry : expected_hashes)
-    if (!multiplies_pairs() || !std::string_view(entry.name).starts_with("attention bfloat16 "))
-      expected.push_back(entry);
-  if (multiplies_pairs()) {
+    if (widens || !std::string_view(entry.name).starts_with("attention bfloat16 ")) expected.push_back(entry);
+  if (!widens) {
     ASSERT_EQ(std::getenv("TENSORNORM_WRITE_HASHES"), nullptr) << "make them at avx2";
   }
   all.check(expected);
@@ -109,9 +113,16 @@ TEST(attention_on_each_instruction_set, reproduces_the_committed_bits_of_pairs_o
   all.check(expected_pair_hashes, "TENSORNORM_WRITE_PAIR_HASHES", "expected_pair_hashes");
 }
 
+TEST(attention_on_each_instruction_set, reproduces_the_committed_bits_of_tiles_of_bfloat16) {
+  if (!multiplies_tiles()) GTEST_SKIP() << "no tiles of bfloat16";
+  result_hashes all;
+  add_scalar<Eigen::bfloat16>(all, fused_alone);
+  all.check(expected_tile_hashes, "TENSORNORM_WRITE_TILE_HASHES", "expected_tile_hashes");
+}
+
 #if TENSORNORM_X86_LEVELS
 
-TEST(attention_on_each_instruction_set, has_the_bits_of_avx2_on_avx512_without_products_of_pairs) {
+TEST(attention_on_each_instruction_set, has_the_bits_of_avx2_on_avx512_without_products_of_bfloat16) {
   if (tn::kernel::active_isa() != tn::kernel::isa_level::avx512) GTEST_SKIP() << "no AVX-512";
   using number = tn::kernel::bfloat16;
   for (const attention_shape& shape : shapes) {

@@ -198,11 +198,11 @@ TEST(attention_of_bfloat16, multiplies_pairs_where_it_is_asked_to) {
   EXPECT_EQ(kernel::takes_bfloat16_dot(level), kernel::has_bfloat16_dot(level));
 }
 
-TEST(attention_of_bfloat16, rounds_its_weights_where_it_multiplies_pairs_and_nowhere_else) {
+TEST(attention_of_bfloat16, rounds_its_weights_where_it_multiplies_bfloat16_and_nowhere_else) {
   // e^-1 = 0.36788 and e^(-1 - 2^-10) = 0.36752 are the same bfloat16, 0.36719.
   for (const std::ptrdiff_t queries : {1, 2, 8, 9, 16, 33, 49})
     for (const number o : difference_of_two_weights(queries)) {
-      if (kernel::takes_bfloat16_dot(kernel::active_isa()))
+      if (rounds_weights<number>(attention_path::fused))
         ASSERT_EQ(static_cast<float>(o), 0.0f) << queries << " queries";
       else
         ASSERT_NEAR(static_cast<float>(o), (0.367879f - 0.367520f) / 1.735400f, 1e-6f)

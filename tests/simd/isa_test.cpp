@@ -55,9 +55,11 @@ TEST(instruction_set, is_capped_by_the_environment_and_by_the_machine) {
   }
 }
 
-TEST(instruction_set, is_no_less_where_dot_products_are_asked_for) {
-  const environment cap("avx512_bfloat16");
-  EXPECT_EQ(kernel::capped_isa(), kernel::best_isa());
+TEST(instruction_set, is_no_less_where_products_of_bfloat16_are_asked_for) {
+  for (const char* const products : {"avx512_bfloat16", "avx512_amx"}) {
+    const environment cap(products);
+    EXPECT_EQ(kernel::capped_isa(), kernel::best_isa());
+  }
 }
 
 TEST(instruction_set, has_dot_products_where_they_are_taken) {
@@ -67,6 +69,24 @@ TEST(instruction_set, has_dot_products_where_they_are_taken) {
   EXPECT_FALSE(kernel::has_bfloat16_dot(isa_level::avx2));
 }
 
+TEST(instruction_set, has_tiles_where_they_are_taken) {
+  for (const isa_level level : levels) {
+    EXPECT_LE(kernel::takes_amx(level), kernel::has_amx(level)) << kernel::name(level);
+    EXPECT_FALSE(kernel::takes_amx(level) && kernel::takes_bfloat16_dot(level)) << kernel::name(level);
+  }
+  EXPECT_FALSE(kernel::has_amx(isa_level::baseline));
+  EXPECT_FALSE(kernel::has_amx(isa_level::avx2));
+}
+
+TEST(instruction_set, that_is_named_has_no_products_of_bfloat16_unless_they_are_named) {
+  const auto cap = kernel::isa_cap();
+  if (cap.empty()) GTEST_SKIP() << "none is named";
+  for (const isa_level level : levels) {
+    EXPECT_EQ(kernel::takes_bfloat16_dot(level), cap == "avx512_bfloat16" && kernel::has_bfloat16_dot(level));
+    EXPECT_EQ(kernel::takes_amx(level), cap == "avx512_amx" && kernel::has_amx(level));
+  }
+}
+
 TEST(instruction_set, of_an_unknown_name_throws_and_says_what_is_known) {
   for (const char* const unknown : {"sse2", "AVX2", "avx", "avx5120", " avx2", "none"}) {
     const environment cap(unknown);
@@ -74,8 +94,9 @@ TEST(instruction_set, of_an_unknown_name_throws_and_says_what_is_known) {
       kernel::capped_isa();
       ADD_FAILURE() << unknown << " was taken";
     } catch (const std::invalid_argument& error) {
-      EXPECT_EQ(std::string(error.what()), "tensornorm: TENSORNORM_ISA is " + std::string(unknown) +
-                                               ", expected baseline, avx2, avx512 or avx512_bfloat16");
+      EXPECT_EQ(std::string(error.what()),
+                "tensornorm: TENSORNORM_ISA is " + std::string(unknown) +
+                    ", expected baseline, avx2, avx512, avx512_bfloat16 or avx512_amx");
     }
   }
 }

@@ -12,11 +12,12 @@ real relative_bound(real score_peak) {
   return 2 * (4 + score_peak) * epsilon<tn::accumulator_t<T>>();
 }
 
-/// Whether the weights of the values are rounded to bfloat16: the machine multiplies pairs of them.
+/// Whether the weights of the values are rounded to bfloat16: the machine multiplies pairs of them, or tiles.
 template <class T>
 bool rounds_weights(attention_path path) {
+  const auto level = tn::kernel::active_isa();
   return path == attention_path::fused && std::is_same_v<T, Eigen::bfloat16> &&
-         tn::kernel::takes_bfloat16_dot(tn::kernel::active_isa());
+         (tn::kernel::takes_bfloat16_dot(level) || tn::kernel::takes_amx(level));
 }
 
 /// How far an element of o may be from its reference: 2 (4 + max|s|) e max|o|, and for half and

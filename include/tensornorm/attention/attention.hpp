@@ -11,20 +11,29 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// Two ways to the same result.
 enum class attention_path { fused, unfused };
 
-/// Whether a problem is worked on in pairs of bfloat16 at this level.
-template <class P>
-bool takes_pairs_at(isa_level level) {
-  return std::is_same_v<typename P::data_type, bfloat16> && takes_bfloat16_dot(level);
+/// Calls f with what the machine has for the products of the problem beyond the level, or else with `usual`.
+template <class P, class Usual, class F>
+auto with_products_at(isa_level level, Usual usual, const F& f) {
+  if constexpr (std::is_same_v<typename P::data_type, bfloat16>) {
+#if TENSORNORM_AMX
+    if (takes_amx(level)) return f(avx512_amx());
+#endif
+#if TENSORNORM_X86_LEVELS
+    if (takes_bfloat16_dot(level)) return f(avx512_bfloat16());
+#endif
+  }
+  return f(usual);
 }
 
-/// Runs the kernel, at the level avx512 with the dot products of the machine if it takes them.
+/// Runs the kernel, at the level avx512 with the products of bfloat16 of the machine if it takes them.
 template <class Kernel, class P, class... Args>
-void dispatch_pairs_at(isa_level level, const P& p, const Args&... args) {
-#if TENSORNORM_X86_LEVELS
-  if constexpr (std::is_same_v<typename P::data_type, bfloat16>)
-    if (takes_pairs_at<P>(level)) return enter<Kernel>(avx512_bfloat16(), p, args...);
-#endif
-  dispatch_at<Kernel>(level, p, args...);
+void dispatch_products_at(isa_level level, const P& p, const Args&... args) {
+  with_products_at<P>(level, level, [&]<class Isa>(Isa isa) {
+    if constexpr (std::is_same_v<Isa, isa_level>)
+      dispatch_at<Kernel>(isa, p, args...);
+    else
+      enter<Kernel>(isa, p, args...);
+  });
 }
 
 /// How a kernel splits its work. Any split gives the same bits.
@@ -49,9 +58,9 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
     return {key_heads * states.chunks, decode_memory<P>::size(p, heads_at_once(p)), states.size(p.shape),
             key_heads};
   } else {
-    const index memory = takes_pairs_at<P>(level)
-                             ? fused_memory<P, products_of<avx512_bfloat16, P>>::size(p.shape, lanes)
-                             : fused_memory<P, products_of<baseline, P>>::size(p.shape, lanes);
+    const index memory = with_products_at<P>(level, baseline(), [&]<class Isa>(Isa) {
+      return fused_memory<P, products_of<Isa, P>>::size(p.shape, lanes);
+    });
     return {heads * ceil_div(p.shape.queries, lanes), memory, 0, 0};
   }
 }
@@ -64,9 +73,9 @@ void attend(const P& p, index first, index last, typename P::compute* memory, ty
   if constexpr (Path == attention_path::unfused)
     dispatch_at<unfused_attention>(level, p, first, last, memory);
   else if (decodes(p))
-    dispatch_pairs_at<decode_attention>(level, p, first, last, memory, shared);
+    dispatch_products_at<decode_attention>(level, p, first, last, memory, shared);
   else
-    dispatch_pairs_at<fused_attention>(level, p, first, last, memory);
+    dispatch_products_at<fused_attention>(level, p, first, last, memory);
 }
 
 /// Results [first, last) from what attend() left in shared memory.

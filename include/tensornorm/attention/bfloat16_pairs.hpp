@@ -27,6 +27,8 @@ class pair_terms {
 
  public:
   static constexpr index in_one = 2;
+  static constexpr index depth = depth_block;
+  using arithmetic = single_terms::arithmetic;
 
   /// sum += the dot product of each pair.
   template <class V>
@@ -53,13 +55,27 @@ class pair_terms {
                                __builtin_bit_cast(bits, first.v) >> 16 | __builtin_bit_cast(bits, second.v))};
   }
 
+  /// The numbers of pairs.
+  template <class V>
+  static TENSORNORM_INLINE void separate(const V& pairs, V& first, V& second) {
+    using bits = bits_of<V>;
+    first = {__builtin_bit_cast(typename V::native, __builtin_bit_cast(bits, pairs.v) << 16)};
+    second = {__builtin_bit_cast(typename V::native, __builtin_bit_cast(bits, pairs.v) & 0xffff0000u)};
+  }
+
   /// Pairs of the nearest bfloat16.
   template <class V>
   static TENSORNORM_INLINE V round(const V& first, const V& second) {
-    bits_of<V> low, high;
-    narrow_lanes(first, low);
-    narrow_lanes(second, high);
-    return {__builtin_bit_cast(typename V::native, low | high << 16)};
+    if constexpr (V::size == 16) {
+      V pairs;
+      round_bfloat16_pairs(pairs.v, first.v, second.v);
+      return pairs;
+    } else {
+      bits_of<V> low, high;
+      narrow_lanes(first, low);
+      narrow_lanes(second, high);
+      return {__builtin_bit_cast(typename V::native, low | high << 16)};
+    }
   }
 
   /// A number that holds a pair.
@@ -123,6 +139,34 @@ class pair_terms {
       }
   }
 
+  /// Line n of pairs stands for lines 2n and 2n + 1.
+  template <class V, int Lines>
+  static TENSORNORM_INLINE void store_weights(const V (&weights)[Lines], float* lines, index line_step,
+                                              index j) {
+    static_assert(Lines % in_one == 0);
+    TENSORNORM_UNROLL
+    for (int n = 0; n < Lines; n += 2)
+      round(weights[n], weights[n + 1]).store(lines + (j + n) / 2 * line_step);
+  }
+  /// Weights of keys [first, last), zeros so far, become those of absent keys. last is even.
+  template <class V>
+  static TENSORNORM_INLINE void mark_absent(float* lines, index first, index last, index width) {
+    const bfloat16 present{0}, mark = narrow<bfloat16>(absent_weight<float>);
+    for (index n = first / 2; n < last / 2; ++n) {
+      const V marks = V::splat(pair_of(2 * n < first ? present : mark, mark));
+      for (index lane = 0; lane < width; lane += V::size) {
+        float* const place = lines + n * width + lane;
+        const auto both =
+            __builtin_bit_cast(bits_of<V>, V::load(place).v) | __builtin_bit_cast(bits_of<V>, marks.v);
+        V{__builtin_bit_cast(typename V::native, both)}.store(place);
+      }
+    }
+  }
+  template <class V>
+  static TENSORNORM_INLINE void make_weights(float* weights, index count) {
+    pair_neighbours<V>(weights, count);
+  }
+
   /// Numbers become pairs of their neighbours, rounded, at the beginning of where they lie; and as many of
   /// what follows as fill a register.
   template <class V>
@@ -135,20 +179,6 @@ template <>
 struct pair_terms::bits_of_lanes<1> {
   using type = std::uint32_t;
 };
-
-/// Whether a kernel for Isa multiplies the numbers of P in pairs.
-template <class Isa, class P>
-inline constexpr bool takes_pairs =
-    std::is_same_v<Isa, avx512_bfloat16>&& std::is_same_v<typename P::data_type, bfloat16>;
-
-/// The terms of the sums of such a kernel.
-template <class Isa, class P>
-using terms_of = std::conditional_t<takes_pairs<Isa, P>, pair_terms, single_terms>;
-
-#else
-
-template <class, class>
-using terms_of = single_terms;
 
 #endif  // TENSORNORM_X86_LEVELS
 

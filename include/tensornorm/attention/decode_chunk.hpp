@@ -54,7 +54,7 @@ struct decode_chunk {
   /// Adds those of the keys that are in the block that begins with key j.
   TENSORNORM_INLINE void see_block(const key_range& range, index j) const {
     const key_range keys = intersection(range, {j, j + key_block});
-    if (keys.first < keys.last) see({keys.first - keys.first % partial_sums, keys.last});
+    if (keys.first < keys.last) see({keys.first - keys.first % key_step<terms>, keys.last});
   }
 
  private:
@@ -174,7 +174,7 @@ struct decode_chunk {
     T partial[partial_sums];
     for (int n = 0; n < packets; ++n) part[n].store(partial + n * packet::size);
     sum.state[1] = sum.state[1] + one::splat((partial[0] + partial[2]) + (partial[1] + partial[3]));
-    if constexpr (in_pairs) terms::template pair_neighbours<V>(score, count);
+    terms::template make_weights<V>(score, count);
     sum.state[0].store(state);
     sum.state[1].store(state + 1);
     return factor[0];
@@ -208,11 +208,12 @@ struct decode_chunk {
   TENSORNORM_INLINE void add_dims(index row, const T (&factor)[Rows], const head_view<const T>& v, index d,
                                   index count, bool mark, tokens_ahead& ahead) const {
     const T* const weights = memory.scores + row * key_block;
+    const auto each = [](const auto& f) TENSORNORM_INLINE_LAMBDA {
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+      for (int i = 0; i < Vectors; ++i) f(r, i);
+    };
     L sum[chains][Rows][Vectors];
-    TENSORNORM_UNROLL
-    for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
-    for (int i = 0; i < Vectors; ++i) sum[n][r][i] = L::splat(0);
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
       const T* const value = v.data + j * v.token_step + d;
       if (row == 0 && d == 0)
@@ -232,18 +233,34 @@ struct decode_chunk {
         }
       }
     };
-    index j = 0;
-    for (; j + chains <= numbers(count); j += chains) {
-      add(0, j);
-      add(1, j + 1);
+    // Of the keys from `first` on that add up together, in sum[0].
+    const auto add_part = [&](index first) TENSORNORM_INLINE_LAMBDA {
+      const index last = numbers(count) - first < terms::depth ? numbers(count) : first + terms::depth;
+      each([&](int r, int i) TENSORNORM_INLINE_LAMBDA { sum[0][r][i] = sum[1][r][i] = L::splat(0); });
+      index j = first;
+      for (; j + chains <= last; j += chains) {
+        add(0, j);
+        add(1, j + 1);
+      }
+      if (j < last) add(0, j);
+      each([&](int r, int i) TENSORNORM_INLINE_LAMBDA { sum[0][r][i] = sum[0][r][i] + sum[1][r][i]; });
+    };
+    L all[Rows][Vectors];
+    {
+      const typename terms::arithmetic products;
+      add_part(0);
+      each([&](int r, int i) TENSORNORM_INLINE_LAMBDA { all[r][i] = sum[0][r][i]; });
+      if constexpr (terms::depth < key_block)
+        for (index first = terms::depth; first < numbers(count); first += terms::depth) {
+          add_part(first);
+          each([&](int r, int i) TENSORNORM_INLINE_LAMBDA { all[r][i] = all[r][i] + sum[0][r][i]; });
+        }
+      products.holds(all);
     }
-    if (j < numbers(count)) add(0, j);
-    TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
-    for (int i = 0; i < Vectors; ++i) {
+    each([&](int r, int i) TENSORNORM_INLINE_LAMBDA {
       T* const place = states.values(head, chunk, row + r) + d + i * L::size;
-      fma(L::load(place), L::splat(factor[r]), sum[0][r][i] + sum[1][r][i]).store(place);
-    }
+      fma(L::load(place), L::splat(factor[r]), all[r][i]).store(place);
+    });
   }
 };
 

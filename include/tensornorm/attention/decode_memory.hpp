@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "bfloat16_pairs.hpp"
 #include "operands.hpp"
+#include "terms.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 

@@ -22,6 +22,7 @@ struct decode_scores {
 
   /// Scores of `count` keys, at most a block, whose dims lie side by side: one block for each row of queries.
   TENSORNORM_INLINE void of(const head_view<const T>& k, index rows, index count) const {
+    const typename terms::arithmetic products;
     for (index row = 0; row < padded_rows(rows); row += decode_rows)
       if (rows == 1)
         for (index j = 0; j < count; j += few::size) score<1, few>(k, count, row, j);
@@ -54,8 +55,8 @@ struct decode_scores {
       add_dims_of_keys<Rows>(
           row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
     };
-    for (index d = 0; d < numbers(); d += depth_block) {
-      const index last = d + depth_block < numbers() ? d + depth_block : numbers();
+    for (index d = 0; d < numbers(); d += terms::depth) {
+      const index last = d + terms::depth < numbers() ? d + terms::depth : numbers();
       TENSORNORM_UNROLL
       for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);

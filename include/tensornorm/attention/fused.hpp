@@ -2,7 +2,7 @@
 // keys; the softmax is corrected as its maximum grows (Milakov and Gimelshein 2018, Dao et al. 2022).
 #pragma once
 
-#include "pair_products.hpp"
+#include "products.hpp"
 #include "result.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -35,7 +35,8 @@ constexpr int states_for(index keys) {
   return levels;
 }
 
-/// Everything that the kernel needs for one block of queries. Products are wide_products, or pair_products.
+/// Everything that the kernel needs for one block of queries. Products are wide_products, pair_products or
+/// amx_products.
 template <class P, class Products>
 struct fused_memory {
   using T = typename P::compute;
@@ -78,6 +79,9 @@ struct fused_block {
   key_range visible;
   rows_ahead next_queries;
 
+  using terms = typename Products::terms;
+  static constexpr index step = key_step<terms>;
+
   TENSORNORM_INLINE void run() {
     const index chunks = ceil_div(at.keys, key_chunk);
     state all;
@@ -100,7 +104,7 @@ struct fused_block {
       if (range.first >= range.last) return;
       data = block->memory.states.take();
       for (index j = range.first - range.first % key_block; j < range.last; j += key_block)
-        block->see(data, j < range.first ? range.first - range.first % partial_sums : j,
+        block->see(data, j < range.first ? range.first - range.first % step : j,
                    j + key_block < range.last ? j + key_block : range.last, j <= range.first);
     }
 
@@ -153,14 +157,14 @@ struct fused_block {
 
   /// Scores become weights, and the softmax learns of them.
   TENSORNORM_INLINE void weigh(const softmax_lanes<T>& softmax, index count, bool begin, bool mark) {
-    const index padded = ceil_div(count, partial_sums) * partial_sums;
+    const index padded = ceil_div(count, step) * step;
     for (index i = count * lanes; i < padded * lanes; i += V::size)
       V::splat(absent<T>).store(memory.scores + i);
     for (index lane = 0; lane < lanes; lane += V::size) {
       auto sum = begin ? softmax_sum<V>::start(V::splat(0)) : softmax.template load<V>(lane);
       T* const scores = memory.scores + lane;
-      const V factor = mark ? weigh_lanes<true>(scores, lanes, padded, p.exponent_scale(), sum)
-                            : weigh_lanes<false>(scores, lanes, padded, p.exponent_scale(), sum);
+      const V factor = mark ? weigh_lanes<true, terms>(scores, lanes, padded, p.exponent_scale(), sum)
+                            : weigh_lanes<false, terms>(scores, lanes, padded, p.exponent_scale(), sum);
       factor.store(memory.factor + lane);
       softmax.store(sum, lane);
     }

@@ -41,6 +41,21 @@ query_block queries_of(const P& p, index head, index first, index width) {
   return {batch, head % p.shape.heads, first, last, p.shape.queries, p.keys(batch)};
 }
 
+/// The key head, counted through the batch, that operands have been packed of.
+class packed_head {
+ public:
+  /// Whether the keys of a block of queries are of another one, which is to be packed then.
+  template <class P>
+  bool changes(const P& p, const query_block& at) {
+    const index before = number_;
+    number_ = at.batch * p.shape.key_heads + at.head / p.shape.group();
+    return number_ != before;
+  }
+
+ private:
+  index number_ = -1;
+};
+
 /// Keys and values of one head, where they lie; 16-bit ones are widened, a head at a time.
 template <class P>
 struct key_operands {
@@ -67,11 +82,9 @@ struct key_operands {
     const auto k = head_of(p.k, p.k_strides, at.batch, key_head);
     const auto v = head_of(p.v, p.v_strides, at.batch, key_head);
     if constexpr (widens) {
-      const index number = at.batch * p.shape.key_heads + key_head;
-      if (wide_head_ != number) {
+      if (wide_head_.changes(p, at)) {
         pack_rows<Isa>(k, at.keys, p.shape.dim, wide_keys_);
         pack_rows<Isa>(v, at.keys, p.shape.value_dim, wide_values_);
-        wide_head_ = number;
       }
       keys = {wide_keys_, p.shape.dim, 1};
       values = {wide_values_, 1, p.shape.value_dim};
@@ -84,7 +97,7 @@ struct key_operands {
  private:
   T* wide_keys_ = nullptr;    // keys x dim
   T* wide_values_ = nullptr;  // keys x value_dim
-  index wide_head_ = -1;
+  packed_head wide_head_;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

@@ -8,6 +8,33 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
+/// to[n] = from[n], widened.
+template <class Isa, class T, class S>
+TENSORNORM_INLINE void widen_row(const S* from, index count, T* to) {
+  using V = native_vec<Isa, T>;  // the machine converts no fewer halves at a time than fill a register
+  index n = 0;
+  for (; n + V::size <= count; n += V::size) load<V>(from + n).store(to + n);
+  for (; n < count; ++n) to[n] = widen<T>(from[n]);
+}
+
+/// to[n] = from[n], rounded.
+template <class Isa, class T, class S>
+TENSORNORM_INLINE void narrow_row(const T* from, index count, S* to) {
+  using V = native_vec<Isa, T>;
+  index n = 0;
+  for (; n + V::size <= count; n += V::size) store(V::load(from + n), to + n);
+  for (; n < count; ++n) to[n] = narrow<S>(from[n]);
+}
+
+/// A packet of rows as they are transposed, so many numbers of each at a time.
+template <class Isa, class T>
+struct rows_of_packet {
+  using P = packet<Isa, T>;
+  static constexpr index most = 64;
+
+  T row[static_cast<std::size_t>(P::size)][static_cast<std::size_t>(most)];
+};
+
 /// lanes[d * width + i] = x(first + i, d) for i < count, and zero for i from there to width, a multiple of
 /// the vector size.
 template <class Isa, class T, class S>
@@ -17,15 +44,33 @@ TENSORNORM_INLINE void pack_lanes(const head_view<const S>& x, index first, inde
   const S* const from = x.data + first * x.token_step;
   if (x.dim_step == 1) {
     const index whole = dim - dim % P::size;
+    const auto transpose_rows = [&](index i, index begin, index end, const auto& at)
+                                    TENSORNORM_INLINE_LAMBDA {
+                                      for (index d = begin; d < end; d += P::size) {
+                                        P row[static_cast<std::size_t>(P::size)];
+                                        TENSORNORM_UNROLL
+                                        for (int r = 0; r < P::size; ++r)
+                                          row[r] = i + r < count ? P::load(at(r, d)) : P::splat(0);
+                                        transpose(row);
+                                        TENSORNORM_UNROLL
+                                        for (int r = 0; r < P::size; ++r)
+                                          row[r].store(lanes + (d + r) * width + i);
+                                      }
+                                    };
     for (index i = 0; i < width; i += P::size) {
-      for (index d = 0; d < whole; d += P::size) {
-        P row[static_cast<std::size_t>(P::size)];
-        TENSORNORM_UNROLL
-        for (int r = 0; r < P::size; ++r)
-          row[r] = i + r < count ? load<P>(from + (i + r) * x.token_step + d) : P::splat(0);
-        transpose(row);
-        TENSORNORM_UNROLL
-        for (int r = 0; r < P::size; ++r) row[r].store(lanes + (d + r) * width + i);
+      if constexpr (std::is_same_v<S, T>) {
+        transpose_rows(i, 0, whole, [&](int r, index d) TENSORNORM_INLINE_LAMBDA {
+          return from + (i + r) * x.token_step + d;
+        });
+      } else {
+        rows_of_packet<Isa, T> wide;
+        for (index begin = 0; begin < whole; begin += wide.most) {
+          const index end = begin + wide.most < whole ? begin + wide.most : whole;
+          for (int r = 0; r < P::size && i + r < count; ++r)
+            widen_row<Isa>(from + (i + r) * x.token_step + begin, end - begin, wide.row[r]);
+          transpose_rows(i, begin, end,
+                         [&](int r, index d) TENSORNORM_INLINE_LAMBDA { return wide.row[r] + (d - begin); });
+        }
       }
     }
     for (index d = whole; d < dim; ++d)
@@ -57,14 +102,30 @@ TENSORNORM_INLINE void unpack_lanes(const T* lanes, index width, const T* factor
     const index rows = count - i < P::size ? count - i : P::size;
     index d = 0;
     if (x.dim_step == 1) {
-      for (; d + P::size <= dim; d += P::size) {
-        P row[static_cast<std::size_t>(P::size)];
-        TENSORNORM_UNROLL
-        for (int r = 0; r < P::size; ++r) row[r] = scaled(d + r, i);
-        transpose(row);
-        TENSORNORM_UNROLL
-        for (int r = 0; r < P::size; ++r)
-          if (r < rows) store(row[r], to + (i + r) * x.token_step + d);
+      const auto transpose_rows = [&](index end, const auto& put) TENSORNORM_INLINE_LAMBDA {
+        for (; d + P::size <= end; d += P::size) {
+          P row[static_cast<std::size_t>(P::size)];
+          TENSORNORM_UNROLL
+          for (int r = 0; r < P::size; ++r) row[r] = scaled(d + r, i);
+          transpose(row);
+          TENSORNORM_UNROLL
+          for (int r = 0; r < P::size; ++r)
+            if (r < rows) put(r, row[r]);
+        }
+      };
+      if constexpr (std::is_same_v<S, T>) {
+        transpose_rows(dim, [&](int r, const P& x_of_row) TENSORNORM_INLINE_LAMBDA {
+          x_of_row.store(to + (i + r) * x.token_step + d);
+        });
+      } else {
+        rows_of_packet<Isa, T> wide;
+        for (index begin = 0; dim - begin >= P::size; begin = d) {
+          transpose_rows(begin + wide.most < dim ? begin + wide.most : dim,
+                         [&](int r, const P& x_of_row)
+                             TENSORNORM_INLINE_LAMBDA { x_of_row.store(wide.row[r] + (d - begin)); });
+          for (int r = 0; r < rows; ++r)
+            narrow_row<Isa>(wide.row[r], d - begin, to + (i + r) * x.token_step + begin);
+        }
       }
     }
     for (; d < dim; ++d) {
@@ -81,13 +142,12 @@ TENSORNORM_INLINE void unpack_lanes(const T* lanes, index width, const T* factor
 /// rows[token * dim + d] = x(token, d).
 template <class Isa, class T, class S>
 TENSORNORM_INLINE void pack_rows(const head_view<const S>& x, index tokens, index dim, T* rows) {
-  using V = native_vec<Isa, T>;  // the machine converts no fewer halves at a time than fill a register
   for (index t = 0; t < tokens; ++t) {
     const S* const from = x.data + t * x.token_step;
-    index d = 0;
     if (x.dim_step == 1)
-      for (; d + V::size <= dim; d += V::size) load<V>(from + d).store(rows + t * dim + d);
-    for (; d < dim; ++d) rows[t * dim + d] = widen<T>(from[d * x.dim_step]);
+      widen_row<Isa>(from, dim, rows + t * dim);
+    else
+      for (index d = 0; d < dim; ++d) rows[t * dim + d] = widen<T>(from[d * x.dim_step]);
   }
 }
 

@@ -2,7 +2,7 @@
 // and keys, pairs of keys of weights and values.
 #pragma once
 
-#include "bfloat16_pairs.hpp"
+#include "terms.hpp"
 #include "wide_products.hpp"
 
 TENSORNORM_VECTORS_BEGIN
@@ -17,6 +17,7 @@ template <class P>
 class pair_products {
  public:
   using T = typename P::compute;
+  using terms = pair_terms;
 
   static index size(const heads_shape& s, index lanes) {
     using arena = memory_arena<T>;
@@ -35,12 +36,10 @@ class pair_products {
     using V = native_vec<Isa, T>;
     dim_ = p.shape.dim;
     value_dim_ = p.shape.value_dim;
-    const index key_head = at.head / p.shape.group();
-    const index head = at.batch * p.shape.key_heads + key_head;
-    if (head_ != head) {
+    if (head_.changes(p, at)) {
+      const index key_head = at.head / p.shape.group();
       pair_terms::pack_keys(head_of(p.k, p.k_strides, at.batch, key_head), at.keys, dim_, keys_);
       pack_values<V>(head_of(p.v, p.v_strides, at.batch, key_head), at.keys);
-      head_ = head;
     }
     pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, dim_,
                     queries_, lanes);
@@ -69,19 +68,17 @@ class pair_products {
     return finite_[first / key_block] != 0;
   }
 
-  /// `first` is even. Behind an odd number of weights lies a line of those of absent keys.
+  /// `first` is even. The weights lie in pairs.
   template <class Isa>
   TENSORNORM_INLINE void add_values(index first, index count, index lanes, const weighted_sums<T>& sums,
                                     bool mark) const {
     using V = native_vec<Isa, T>;
-    // The neighbour of the last of an odd number of keys may be one that nobody sees.
-    if (count % 2 != 0 && !mark && !finite_values<V>(first, count)) {
-      mark = true;
-      for (index lane = 0; lane < lanes; lane += V::size)
-        V::splat(absent_weight<T>).store(sums.weights + count * lanes + lane);
-    }
     const index depth = pairs(count);
-    pair_terms::pair_lines<V>(sums.weights, 2 * depth, lanes);
+    // The neighbour of the last of an odd number of keys may be one that nobody sees.
+    if (!mark && count < 2 * depth && !finite_values<V>(first, count)) {
+      mark = true;
+      pair_terms::mark_absent<V>(sums.weights, count, 2 * depth, lanes);
+    }
     auto product = product_in_lanes<Isa>({values_ + first / 2 * value_dim_, 1, value_dim_}, value_dim_,
                                          sums.weights, depth, sums.values, lanes);
     sums.set(product);
@@ -110,17 +107,8 @@ class pair_products {
   T* finite_ = nullptr;   // of each block of keys: whether all of its values are
   index dim_ = 0;
   index value_dim_ = 0;
-  index head_ = -1;
+  packed_head head_;
 };
-
-/// What fused attention multiplies.
-template <class Isa, class P>
-using products_of = std::conditional_t<takes_pairs<Isa, P>, pair_products<P>, wide_products<P>>;
-
-#else
-
-template <class, class P>
-using products_of = wide_products<P>;
 
 #endif  // TENSORNORM_X86_LEVELS
 

@@ -14,10 +14,19 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
+/// Sums over depth start anew after this many terms; the parts add up in order.
+inline constexpr index depth_block = 64;
+
+/// How the weight of an absent key is written where a value may be NaN or infinite: weights are never
+/// negative, so that the product can tell such a key from one whose weight has underflown.
+template <class T>
+inline constexpr T absent_weight = -1;
+
 /// What the numbers of A and B stand for, and how their products add up: as what they are. (pair_terms of
 /// bfloat16_pairs.hpp has two bfloat16 in the place of each.)
 struct single_terms {
   static constexpr index in_one = 1;
+  static constexpr index depth = depth_block;
 
   template <class V>
   static TENSORNORM_INLINE void add(V& sum, const V& a, const V& b) {
@@ -28,6 +37,25 @@ struct single_terms {
   static TENSORNORM_INLINE void add_marked(V& sum, const V& a, const V& b, const V& mark) {
     sum = select(mark < V::splat(0), sum, fma(a, b, sum));
   }
+
+  /// Makes of the weights of neighbouring keys what multiplies their values.
+  template <class V, class T>
+  static TENSORNORM_INLINE void make_weights(T*, index) {}
+
+  /// The same of those of some lines, of which the first is line j. They are stored instead of the lines.
+  template <class V, int Lines, class T>
+  static TENSORNORM_INLINE void store_weights(const V (&weights)[Lines], T* lines, index line_step, index j) {
+    TENSORNORM_UNROLL
+    for (int n = 0; n < Lines; ++n) weights[n].store(lines + (j + n) * line_step);
+  }
+
+  /// Lives as long as products are computed, of what is in memory.
+  struct arithmetic {
+    TENSORNORM_INLINE arithmetic() {}
+    /// These sums were computed meanwhile.
+    template <class Sums>
+    TENSORNORM_INLINE void holds(Sums&) const {}
+  };
 };
 
 /// A: element (row, depth) is at data[row * row_step + depth * depth_step].
@@ -57,9 +85,6 @@ template <class Isa, int Vectors>
 inline constexpr int tile_rows = Isa::bytes != 64          ? 4
                                  : Vectors <= tile_vectors ? 8
                                                            : 6;
-
-/// Sums over depth start anew after this many terms; the parts add up in order.
-inline constexpr index depth_block = 64;
 
 /// Rows of C that stay near while all of depth is added to them.
 inline constexpr index row_block = 64;

@@ -13,10 +13,10 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 /// (0 + 2) + (1 + 3).
 inline constexpr int partial_sums = 4;
 
-/// How the weight of an absent key is written where a value may be NaN or infinite: weights are never
-/// negative, so that the product can tell such a key from one whose weight has underflown.
-template <class T>
-inline constexpr T absent_weight = -1;
+/// A part of a block of keys begins at a multiple of this: its sums then have the order that they have in the
+/// whole block.
+template <class Terms>
+inline constexpr index key_step = Terms::depth < key_block ? Terms::depth : partial_sums;
 
 /// The states of a softmax, one for each of `width` queries that lie side by side.
 template <class T>
@@ -36,9 +36,9 @@ struct softmax_lanes {
 };
 
 /// What one vector of queries does with the scores of a block of keys: they become weights, 2^(s · scale -
-/// largest). Returns the factor for what was summed before. Lines are padded with absent keys to a multiple
-/// of partial_sums.
-template <bool MarkAbsent, class V, class T>
+/// largest), as the terms of products want them. Returns the factor for what was summed before. Lines are
+/// padded with absent keys to a multiple of partial_sums.
+template <bool MarkAbsent, class Terms = single_terms, class V, class T>
 TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, softmax_sum<V>& state) {
   V top[partial_sums];
   TENSORNORM_UNROLL
@@ -53,36 +53,42 @@ TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, 
   V sum[partial_sums];
   TENSORNORM_UNROLL
   for (int n = 0; n < partial_sums; ++n) sum[n] = V::splat(0);
-  for (index j = 0; j < keys; j += partial_sums) TENSORNORM_UNROLL
-  for (int n = 0; n < partial_sums; ++n) {
-    T* const place = score + (j + n) * line_step;
-    const V s = V::load(place);
-    const V weight = exp2(fma(s, c, shift));
-    sum[n] = sum[n] + weight;
-    if constexpr (MarkAbsent)
-      select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight).store(place);
-    else
-      weight.store(place);
+  for (index j = 0; j < keys; j += partial_sums) {
+    V weights[partial_sums];
+    TENSORNORM_UNROLL
+    for (int n = 0; n < partial_sums; ++n) {
+      const V s = V::load(score + (j + n) * line_step);
+      weights[n] = exp2(fma(s, c, shift));
+      sum[n] = sum[n] + weights[n];
+      if constexpr (MarkAbsent)
+        weights[n] =
+            select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weights[n]);
+    }
+    Terms::store_weights(weights, score, line_step, j);
   }
   state.state[1] = state.state[1] + ((sum[0] + sum[2]) + (sum[1] + sum[3]));
   return factor;
 }
 
-/// A product of values and weights where absent keys do not touch the sum: values may be NaN or infinite. `marks`
-/// lie as B does and are negative there; they may be the weights. The same bits as multiply() where no key is
-/// absent.
+/// A product of values and weights where absent keys do not touch the sum: values may be NaN or infinite.
+/// `marks` lie as B does and are negative there; they may be the weights. The same bits as multiply() where
+/// no key is absent.
 template <class V, class Terms = single_terms, class T>
 TENSORNORM_INLINE void multiply_marked(const product_problem<T>& p, const T* marks) {
   for (index r = 0; r < p.rows; ++r)
     for (int v = 0; v < p.vectors; ++v) {
-      V chain[chains] = {V::splat(0), V::splat(0)};
-      for (index d = 0; d < p.depth; ++d) {
-        const index at = d * p.b_step + v * V::size;
-        const V weight = V::load(p.b + at);
-        const V x = V::splat(p.a.data[r * p.a.row_step + d * p.a.depth_step]);
-        Terms::add_marked(chain[d % chains], x, weight, V::load(marks + at));
+      V sum = V::splat(0);
+      for (index begin = 0; begin < p.depth; begin += Terms::depth) {
+        V chain[chains] = {V::splat(0), V::splat(0)};
+        for (index d = begin; d < p.depth && d < begin + Terms::depth; ++d) {
+          const index at = d * p.b_step + v * V::size;
+          const V weight = V::load(p.b + at);
+          const V x = V::splat(p.a.data[r * p.a.row_step + d * p.a.depth_step]);
+          Terms::add_marked(chain[d % chains], x, weight, V::load(marks + at));
+        }
+        const V part = chain[0] + chain[1];
+        sum = begin == 0 ? part : sum + part;
       }
-      V sum = chain[0] + chain[1];
       T* const place = p.c + r * p.c_step + v * V::size;
       if (p.how != meet::overwrite) {
         const V factor = p.how == meet::rescale ? V::load(p.factor + v * V::size) : V::splat(1);

@@ -29,6 +29,7 @@ template <class P>
 class wide_products {
  public:
   using T = typename P::compute;
+  using terms = single_terms;
 
   static index size(const heads_shape& s, index lanes) {
     return memory_arena<T>::padded(s.dim * lanes) + key_operands<P>::size(s);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "../config.hpp"
+#include "amx.hpp"
 
 #if TENSORNORM_X86_LEVELS && !defined(__clang__)
 // GCC declares the builtins of an instruction set when it first meets a function compiled for it.
@@ -65,6 +66,15 @@ struct avx512_bfloat16 {
   static constexpr bool has_f16c = true;
 };
 
+/// The same with products of tiles (takes_amx).
+struct avx512_amx {
+  using cold = avx2;
+  static constexpr isa_level level = isa_level::avx512;
+  static constexpr int bytes = 64;
+  static constexpr bool has_fma = true;
+  static constexpr bool has_f16c = true;
+};
+
 inline const char* name(isa_level level) {
   return level == isa_level::avx512 ? "avx512" : level == isa_level::avx2 ? "avx2" : "baseline";
 }
@@ -91,17 +101,19 @@ inline std::string_view isa_cap() {
 }
 /// avx512, and dot products of bfloat16 also where they are not the faster way.
 inline constexpr std::string_view cap_with_bfloat16_dot = "avx512_bfloat16";
+/// avx512, and products of tiles of bfloat16.
+inline constexpr std::string_view cap_with_amx = "avx512_amx";
 
-/// best_isa(), or less if the environment says so: baseline, avx2, avx512 or avx512_bfloat16. Any other word
-/// throws std::invalid_argument.
+/// best_isa(), or less if the environment says so: baseline, avx2, avx512 (which has no products of
+/// bfloat16), avx512_bfloat16 or avx512_amx. Any other word throws std::invalid_argument.
 inline isa_level capped_isa() {
   const isa_level best = best_isa();
   const std::string_view cap = isa_cap();
-  if (cap.empty() || cap == cap_with_bfloat16_dot) return best;
+  if (cap.empty() || cap == cap_with_bfloat16_dot || cap == cap_with_amx) return best;
   for (isa_level level : {isa_level::baseline, isa_level::avx2, isa_level::avx512})
     if (cap == name(level)) return level < best ? level : best;
   throw std::invalid_argument("tensornorm: TENSORNORM_ISA is " + std::string(cap) +
-                              ", expected baseline, avx2, avx512 or avx512_bfloat16");
+                              ", expected baseline, avx2, avx512, avx512_bfloat16 or avx512_amx");
 }
 
 /// The level in use; worked out once in a process.
@@ -137,6 +149,16 @@ enter(avx512_bfloat16, const Args&... args) {
 }
 #endif
 
+#if TENSORNORM_AMX
+template <class Kernel, class... Args>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16,avx2,fma,f16c")))
+TENSORNORM_NOINLINE void
+enter(avx512_amx, const Args&... args) {
+  const amx::session tiles;
+  Kernel::template run<avx512_amx>(args...);
+}
+#endif
+
 /// Whether kernels can enter avx512_bfloat16 at this level.
 inline bool has_bfloat16_dot(isa_level level) {
 #if TENSORNORM_X86_LEVELS
@@ -157,11 +179,27 @@ inline bool on_intel() {
 #endif
 }
 
-/// Whether kernels that multiply bfloat16 are to enter it: where dot products are the faster way. Measured:
-/// Zen 4 begins as many dot products as fused multiply-adds, Granite Rapids one for four.
+/// Whether kernels can enter avx512_amx at this level.
+inline bool has_amx(isa_level level) {
+#if TENSORNORM_AMX
+  return has_bfloat16_dot(level) && amx::is_there();
+#else
+  static_cast<void>(level);
+  return false;
+#endif
+}
+
+/// Whether kernels that multiply bfloat16 are to enter it: where they can.
+inline bool takes_amx(isa_level level) {
+  static const bool wanted = isa_cap().empty() || isa_cap() == cap_with_amx;
+  return wanted && has_amx(level);
+}
+
+/// Whether kernels that multiply bfloat16 are to enter avx512_bfloat16: where dot products are the faster
+/// way. Measured: Zen 4 begins as many dot products as fused multiply-adds, Granite Rapids one for four.
 inline bool takes_bfloat16_dot(isa_level level) {
-  static const bool pays = !on_intel() || isa_cap() == cap_with_bfloat16_dot;
-  return pays && has_bfloat16_dot(level);
+  static const bool pays = isa_cap().empty() ? !on_intel() : isa_cap() == cap_with_bfloat16_dot;
+  return pays && has_bfloat16_dot(level) && !takes_amx(level);
 }
 
 /// Whether memory is read faster as some streams side by side than as one. Measured: on Intel by a tenth to a
@@ -169,23 +207,37 @@ inline bool takes_bfloat16_dot(isa_level level) {
 inline bool reads_streams_side_by_side() { return on_intel(); }
 
 #if TENSORNORM_X86_LEVELS
-/// sum += the dot product of each pair of bfloat16 in the lanes of a and b, which may be vectors of float or
-/// one: the second product, then the first, each added with one rounding. Subnormal numbers count as 0. For
-/// kernels that are entered as avx512_bfloat16.
 #if defined(__clang__)
 // Clang takes no operands wider than the registers of the function they are written in, not even if that is
 // to be inlined. This one is, since it is small, as soon as its caller is part of a function like itself.
-template <class Lanes>
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))) inline
+#define TENSORNORM_BFLOAT16_INSTRUCTION \
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))) inline
 #else
-// GCC has a builtin, but not for a function that is yet to be inlined where the instruction is.
-template <class Lanes>
-TENSORNORM_INLINE
+// GCC has builtins, but not for a function that is yet to be inlined where the instruction is.
+#define TENSORNORM_BFLOAT16_INSTRUCTION TENSORNORM_INLINE
 #endif
-    void
-    add_bfloat16_dot(Lanes& sum, const Lanes& a, const Lanes& b) {
+
+/// sum += the dot product of each pair of bfloat16 in the lanes of a and b, which may be vectors of float or
+/// one: the second product, then the first, each added with one rounding. Subnormal numbers count as 0. For
+/// kernels that are entered as avx512_bfloat16.
+template <class Lanes>
+TENSORNORM_BFLOAT16_INSTRUCTION void add_bfloat16_dot(Lanes& sum, const Lanes& a, const Lanes& b) {
   asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
 }
+
+/// Each lane becomes the pair of the bfloat16 nearest to those of `first` and `second`, 16 lanes of float.
+/// Subnormal numbers become 0. For kernels that are entered as avx512_bfloat16 or avx512_amx.
+template <class Lanes>
+TENSORNORM_BFLOAT16_INSTRUCTION void round_bfloat16_pairs(Lanes& pairs, const Lanes& first,
+                                                          const Lanes& second) {
+  typedef short shorts __attribute__((vector_size(64)));
+  const shorts interleaved = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                              8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  asm("vcvtne2ps2bf16 %1, %2, %0\n\tvpermw %0, %3, %0"
+      : "=&v"(pairs)
+      : "v"(first), "v"(second), "v"(interleaved));
+}
+#undef TENSORNORM_BFLOAT16_INSTRUCTION
 #endif
 
 /// Runs the kernel at a level that the machine has.

@@ -1,0 +1,194 @@
+// What fused attention multiplies where the machine has tiles of bfloat16: queries and keys in pairs of dims,
+// weights and values in pairs of keys.
+#pragma once
+
+#include <algorithm>
+
+#include "terms.hpp"
+#include "wide_products.hpp"
+
+TENSORNORM_VECTORS_BEGIN
+
+namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+#if TENSORNORM_AMX
+
+/// The products of a block of queries with keys and values in tiles; stands in the place of wide_products.
+/// Weights are rounded to bfloat16, their sum is that of what they were before. Whatever fills tiles that
+/// keys, dims or queries do not is zero.
+template <class P>
+class amx_products {
+ public:
+  using T = typename P::compute;
+  using terms = amx_terms;
+
+  static index size(const heads_shape& s, index lanes) {
+    using arena = memory_arena<T>;
+    return arena::padded(whole_depth(s.dim) * lanes) + arena::padded(whole_rows(s.keys) * pairs(s.dim)) +
+           arena::padded(ceil_div(s.keys, key_block) * values_step(s.value_dim)) +
+           arena::padded(ceil_div(s.keys, key_block)) + arena::padded(key_block * s.value_dim) +
+           arena::padded(2 * sums_of_part);
+  }
+  void take_memory(const heads_shape& s, index lanes, memory_arena<T>& arena) {
+    queries_ = arena.take(whole_depth(s.dim) * lanes);
+    keys_ = arena.take(whole_rows(s.keys) * pairs(s.dim));
+    values_ = arena.take(ceil_div(s.keys, key_block) * values_step(s.value_dim));
+    finite_ = arena.take(ceil_div(s.keys, key_block));
+    wide_values_ = arena.take(key_block * s.value_dim);
+    sums_ = arena.take(2 * sums_of_part);
+  }
+
+  template <class Isa>
+  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, index lanes) {
+    using V = native_vec<Isa, T>;
+    dim_ = p.shape.dim;
+    value_dim_ = p.shape.value_dim;
+    if (head_.changes(p, at)) {
+      const index key_head = at.head / p.shape.group();
+      pack_keys(head_of(p.k, p.k_strides, at.batch, key_head), at.keys);
+      pack_values<Isa>(head_of(p.v, p.v_strides, at.batch, key_head), at.keys);
+    }
+    pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, dim_,
+                    queries_, lanes);
+    std::fill(queries_ + dim_ * lanes, queries_ + whole_depth(dim_) * lanes, T{0});
+    pair_terms::pair_lines<V>(queries_, whole_depth(dim_), lanes);
+  }
+
+  template <class Isa>
+  TENSORNORM_INLINE void score(index first, index count, index lanes, T* scores, const rows_ahead&) const {
+    amx_product{keys_ + first * pairs(dim_), pairs(dim_), count, queries_, whole_depth(dim_), lanes}.run(
+        lanes,
+        [&](const auto& part) TENSORNORM_INLINE_LAMBDA { return scores + part.row * lanes + part.lane; },
+        [](const auto&) TENSORNORM_INLINE_LAMBDA {});
+  }
+  rows_ahead keys_ahead(index, index) const { return {}; }
+  rows_ahead values_ahead(index, index) const { return {}; }
+
+  /// Of the block of keys, of which these are a part.
+  template <class V>
+  TENSORNORM_INLINE bool finite_values(index first, index) const {
+    return finite_[first / key_block] != 0;
+  }
+
+  /// `first` is a multiple of key_step, up to which weights of absent keys follow the last.
+  template <class Isa>
+  TENSORNORM_INLINE void add_values(index first, index count, index lanes, const weighted_sums<T>& sums,
+                                    bool mark) const {
+    using V = native_vec<Isa, T>;
+    const T* const values = values_ + first / key_block * values_step(value_dim_);
+    const index in_block = first % key_block;
+    const index depth = whole_depth(count);
+    // What fills the last tile may be the values of keys that nobody sees.
+    if (!mark && count < depth && !finite_values<V>(first, count)) {
+      mark = true;
+      pair_terms::mark_absent<V>(sums.weights, count, depth, lanes);
+    }
+    if (mark) {
+      add_marked<Isa>(sums, values, in_block, depth, lanes);
+      return;
+    }
+    amx_product{values + in_block / 2, key_block / 2, value_dim_, sums.weights, depth, lanes}.run(
+        V::size, [&](const auto& part) TENSORNORM_INLINE_LAMBDA { return sums_ + part.slot * sums_of_part; },
+        [&](const auto& part) TENSORNORM_INLINE_LAMBDA {
+          const index left = value_dim_ - part.row;
+          const T* const of_part = sums_ + part.slot * sums_of_part;
+          for (index d = 0; d < (left < amx_product::together ? left : amx_product::together); ++d)
+            add_sum<V>(sums, V::load(of_part + d * V::size), (part.row + d) * lanes + part.lane, part.lane);
+        });
+  }
+
+ private:
+  static constexpr index sums_of_part = amx_product::together * amx::tile_numbers;
+
+  static constexpr index whole_depth(index numbers) {
+    return ceil_div(numbers, index{amx::tile_depth}) * amx::tile_depth;
+  }
+  static constexpr index whole_rows(index rows) {
+    return ceil_div(rows, index{amx::tile_rows}) * amx::tile_rows;
+  }
+  /// Numbers that a key takes.
+  static constexpr index pairs(index dim) { return whole_depth(dim) / 2; }
+  /// Numbers that the values of a block of keys take.
+  static constexpr index values_step(index value_dim) { return whole_rows(value_dim) * (key_block / 2); }
+
+  TENSORNORM_INLINE void pack_keys(const head_view<const bfloat16>& k, index keys) {
+    const index step = pairs(dim_);
+    for (index j = 0; j < whole_rows(keys); ++j) {
+      T* const to = keys_ + j * step;
+      if (j < keys) pair_terms::pack_keys({k.data + j * k.token_step, k.token_step, k.dim_step}, 1, dim_, to);
+      std::fill(to + (j < keys ? ceil_div(dim_, index{2}) : 0), to + step, T{0});
+    }
+  }
+
+  /// Dims of values become rows, of all keys of a block.
+  template <class Isa>
+  TENSORNORM_INLINE void pack_values(const head_view<const bfloat16>& v, index keys) {
+    using V = native_vec<Isa, T>;
+    for (index j = 0; j < keys; j += key_block) {
+      const index count = keys - j < key_block ? keys - j : key_block;
+      pack_lanes<Isa>(v, j, count, value_dim_, wide_values_, key_block);
+      finite_[j / key_block] =
+          all_finite<V>(broadcast_matrix<T>{wide_values_, key_block, 1}, value_dim_, key_block) ? T{1} : T{0};
+      T* const rows = values_ + j / key_block * values_step(value_dim_);
+      for (index d = 0; d < value_dim_; ++d)
+        for (index i = 0; i < key_block; i += V::size)
+          store(V::load(wide_values_ + d * key_block + i),
+                reinterpret_cast<bfloat16*>(rows + d * (key_block / 2)) + i);
+      std::fill(rows + value_dim_ * (key_block / 2), rows + values_step(value_dim_), T{0});
+    }
+  }
+
+  /// The same sums, number by number. (Weights become numbers again where they lie.)
+  template <class Isa>
+  TENSORNORM_INLINE void add_marked(const weighted_sums<T>& sums, const T* values, index first_key,
+                                    index depth, index lanes) const {
+    using V = native_vec<Isa, T>;
+    for (index n = depth / 2 - 1; n >= 0; --n)
+      for (index lane = 0; lane < lanes; lane += V::size) {
+        V first, second;
+        pair_terms::separate(V::load(sums.weights + n * lanes + lane), first, second);
+        first.store(sums.weights + 2 * n * lanes + lane);
+        second.store(sums.weights + (2 * n + 1) * lanes + lane);
+      }
+    for (index d = 0; d < value_dim_; ++d) {
+      const auto* const from = reinterpret_cast<const bfloat16*>(values + d * (key_block / 2)) + first_key;
+      for (index j = 0; j < depth; ++j) wide_values_[j] = widen<T>(from[j]);
+      auto product =
+          product_in_lanes<Isa>({wide_values_, key_block, 1}, 1, sums.weights, depth, sums_, lanes);
+      {
+        const amx_terms::arithmetic as_in_tiles;
+        multiply_marked<V, amx_terms>(product, product.b);
+      }
+      for (index lane = 0; lane < lanes; lane += V::size)
+        add_sum<V>(sums, V::load(sums_ + lane), d * lanes + lane, lane);
+    }
+  }
+
+  /// What was summed before of a dim and of a vector of lanes meets the sum of this block of keys.
+  template <class V>
+  TENSORNORM_INLINE void add_sum(const weighted_sums<T>& sums, const V& of_block, index at,
+                                 index lane) const {
+    T* const place = sums.values + at;
+    if (sums.how == meet::overwrite)
+      of_block.store(place);
+    else
+      fma(V::load(place), sums.how == meet::rescale ? V::load(sums.factor + lane) : V::splat(1), of_block)
+          .store(place);
+  }
+
+  T* queries_ = nullptr;      // pairs of dims x lanes
+  T* keys_ = nullptr;         // keys x pairs of dims
+  T* values_ = nullptr;       // of each block of keys: value_dim x pairs of keys
+  T* finite_ = nullptr;       // of each block of keys: whether all of its values are
+  T* wide_values_ = nullptr;  // value_dim x keys of a block
+  T* sums_ = nullptr;         // of two parts of a product, or of a dim
+  index dim_ = 0;
+  index value_dim_ = 0;
+  packed_head head_;
+};
+
+#endif  // TENSORNORM_AMX
+
+}  // namespace tensornorm::inline TENSORNORM_ABI::kernel
+
+TENSORNORM_VECTORS_END
