@@ -24,8 +24,16 @@ struct projection_problem {
   const compute* bias = nullptr;
   T* y = nullptr;
 
+  /// Units whose inputs are kept at once: each row of the weight, which comes from far, serves all of them.
+  /// They fill half of the second level of the cache where that is small.
+  index together(index lanes) const {
+    constexpr index most = 8, bytes = 512 << 10;
+    const index fit = bytes / (in * lanes * static_cast<index>(sizeof(compute)) + 1);
+    return fit < 1 ? 1 : fit < most ? fit : most;
+  }
   index memory(index lanes) const {
-    return memory_arena<compute>::padded(in * lanes) + memory_arena<compute>::padded(row_block * lanes);
+    using arena = memory_arena<compute>;
+    return together(lanes) * arena::padded(in * lanes) + arena::padded(row_block * lanes);
   }
 };
 
@@ -34,34 +42,70 @@ struct project_kernel {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
                                     typename P::compute* const& memory) {
-    using T = typename P::compute;
-    using V = native_vec<Isa, T>;
-    constexpr index width = query_lanes<Isa, T>;
-    memory_arena<T> arena{memory};
-    T* const inputs = arena.take(p.in * width);
-    T* const outputs = arena.take(row_block * width);
-    const index blocks = ceil_div(p.positions, width);
-    for (index unit = first; unit < last; ++unit) {
-      const index image = unit / blocks;
-      const index from = unit % blocks * width;
-      const index count = p.positions - from < width ? p.positions - from : width;
-      const index lanes = ceil_div(count, V::size) * V::size;
-      pack_lanes<Isa>(
-          head_view<const typename P::data_type>{p.x + image * p.in * p.positions, 1, p.positions}, from,
-          count, p.in, inputs, lanes);
-      for (index row = 0; row < p.out; row += row_block) {
-        const index rows = p.out - row < row_block ? p.out - row : row_block;
-        auto product = product_in_lanes<Isa>(weight_rows(p, row), rows, inputs, p.in, outputs, lanes);
-        auto* const y = p.y + (image * p.out + row) * p.positions + from;
-        product.ahead = rows_ahead::of(y, p.positions, rows, 1, count);
-        if (row + rows < p.out) product.ahead = product.ahead.then(first_depths(p, row + rows));
-        multiply<Isa>(product);
-        write<V>(p, y, row, rows, count, outputs, lanes);
-      }
+    const index blocks = ceil_div(p.positions, width<Isa, P>);
+    const index together = p.together(width<Isa, P>);
+    for (index unit = first; unit < last;) {
+      const index in_image = blocks - unit % blocks;
+      const index left = in_image < last - unit ? in_image : last - unit;
+      const index count = ceil_div(left, ceil_div(left, together));
+      project<Isa>(p, unit / blocks, unit % blocks, count, memory);
+      unit += count;
     }
   }
 
  private:
+  template <class Isa, class P>
+  static constexpr index width = query_lanes<Isa, typename P::compute>;
+
+  /// Positions side by side.
+  struct position_block {
+    index first;
+    index count;
+    index lanes;  // up to a multiple of the vector size
+  };
+  /// Block n of an image: all have as many vectors, or one less.
+  template <class Isa, class P>
+  static TENSORNORM_INLINE position_block block_of(const P& p, index n) {
+    constexpr index size = vec_size<Isa, typename P::compute>;
+    const index blocks = ceil_div(p.positions, width<Isa, P>);
+    const index vectors = ceil_div(p.positions, size);
+    const index first = n * vectors / blocks * size;
+    const index end = (n + 1) * vectors / blocks * size;
+    return {first, (end < p.positions ? end : p.positions) - first, end - first};
+  }
+
+  /// Blocks [first, first + count) of an image.
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void project(const P& p, index image, index first, index count,
+                                        typename P::compute* memory) {
+    using T = typename P::compute;
+    using V = native_vec<Isa, T>;
+    memory_arena<T> arena{memory};
+    T* const outputs = arena.take(row_block * width<Isa, P>);
+    T* const inputs = arena.next;
+    const index step = memory_arena<T>::padded(p.in * width<Isa, P>);
+    for (index n = 0; n < count; ++n) {
+      const position_block at = block_of<Isa>(p, first + n);
+      pack_lanes<Isa>(
+          head_view<const typename P::data_type>{p.x + image * p.in * p.positions, 1, p.positions}, at.first,
+          at.count, p.in, inputs + n * step, at.lanes);
+    }
+    for (index row = 0; row < p.out; row += row_block) {
+      const index rows = p.out - row < row_block ? p.out - row : row_block;
+      for (index n = 0; n < count; ++n) {
+        const position_block at = block_of<Isa>(p, first + n);
+        auto product =
+            product_in_lanes<Isa>(weight_rows(p, row), rows, inputs + n * step, p.in, outputs, at.lanes);
+        auto* const y = p.y + (image * p.out + row) * p.positions + at.first;
+        product.ahead = rows_ahead::of(y, p.positions, rows, 1, at.count);
+        if (n + 1 == count && row + rows < p.out)
+          product.ahead = product.ahead.then(first_depths(p, row + rows));
+        multiply<Isa>(product);
+        write<V>(p, y, row, rows, at.count, outputs, at.lanes);
+      }
+    }
+  }
+
   template <class P>
   static auto weight_rows(const P& p, index row) {
     return broadcast_matrix<typename P::compute>{p.weight + row * p.in, p.in, 1};
