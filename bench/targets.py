@@ -85,7 +85,7 @@ ATTENTION = [
         (f"attention in {scalar}, {tokens} tokens, 12 heads of 64: of float",
          f"attention_1x12x{tokens}x64/{scalar}/heads_first/dense/fused",
          f"attention_1x12x{tokens}x64/{scalar}/heads_first/dense/fused_in_float", least)
-        # With dot products of pairs of bfloat16; elsewhere both types are only half the memory of float.
+        # With products of bfloat16 of the machine; elsewhere both types are only half the memory of float.
         for scalar, least in [("bfloat16", 1.50), ("half", 0.90)]
         for tokens in (1024, 2048)
     ),

@@ -37,9 +37,9 @@ auto make_attention(const char* function, const Q& q, const K& k, const V& v, co
 ///           scale, softcap, score_bias, alibi, one's own, masks. A key whose score becomes -inf is absent.
 /// Units     scores are in nats: LSE is the natural logarithm of Σ e^score.
 /// Types     float, double, half, bfloat16, the same for q, k and v. Arithmetic in accumulator_t; one
-///           rounding at the end. On a machine with dot products of pairs of bfloat16 (AVX-512 BF16)
-///           attention of these takes them, at all but twice the speed of float: sums are float, weights
-///           are rounded to bfloat16 before they meet the values, subnormal bfloat16 count as 0.
+///           rounding at the end. On a machine with fast products of bfloat16 (AMX, or AVX-512 BF16 of
+///           AMD) attention of these takes them, at two to three times the speed of float: sums are float,
+///           weights are rounded to bfloat16 before they meet the values, subnormal bfloat16 count as 0.
 /// Aliasing  o may be q, if the head sizes are the same. Any other overlap throws. The expression refers to
 ///           q, k, v and the arguments of modifiers until it is evaluated.
 /// Edges     a query that sees nothing is 0, and its LSE -inf. What an absent key or its value holds, NaN or
@@ -48,11 +48,11 @@ auto make_attention(const char* function, const Q& q, const K& k, const V& v, co
 ///           to almost nothing, and one rounding to half or bfloat16; where weights are rounded,
 ///           2^-8 · Σ weight · |value| more. LSE is that of weights which are not rounded. A query has the
 ///           same bits whatever else is computed, on any number of threads, and on every instruction set
-///           with fused multiply-add; those of bfloat16 are others with dot products of pairs than without.
+///           with fused multiply-add; those of bfloat16 are others with each kind of its products.
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
 /// Cost      2 · queries · keys · (dim + value_dim) flops a head, less where whole tiles are masked. Memory
 ///           of O(dim + value_dim) for each thread, and for half and bfloat16 a head of keys and values as
-///           float (pairs take half of that); allocated unless use_workspace() brings it. No matrix of scores.
+///           float (their own products take half of that); allocated unless use_workspace() brings it. No matrix of scores.
 /// Source    Vaswani et al. 2017, arXiv:1706.03762; Dao et al. 2022, arXiv:2205.14135.
 template <detail::eigen_argument Q, detail::eigen_argument K, detail::eigen_argument V,
           detail::attention_modifier... M>
