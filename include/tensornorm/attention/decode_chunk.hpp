@@ -208,11 +208,6 @@ struct decode_chunk {
   TENSORNORM_INLINE void add_dims(index row, const T (&factor)[Rows], const head_view<const T>& v, index d,
                                   index count, bool mark, tokens_ahead& ahead) const {
     const T* const weights = memory.scores + row * key_block;
-    const auto each = [](const auto& f) TENSORNORM_INLINE_LAMBDA {
-      TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
-      for (int i = 0; i < Vectors; ++i) f(r, i);
-    };
     L sum[chains][Rows][Vectors];
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
       const T* const value = v.data + j * v.token_step + d;
@@ -233,34 +228,52 @@ struct decode_chunk {
         }
       }
     };
-    // Of the keys from `first` on that add up together, in sum[0].
-    const auto add_part = [&](index first) TENSORNORM_INLINE_LAMBDA {
-      const index last = numbers(count) - first < terms::depth ? numbers(count) : first + terms::depth;
-      each([&](int r, int i) TENSORNORM_INLINE_LAMBDA { sum[0][r][i] = sum[1][r][i] = L::splat(0); });
+    // Σ of [first, last) in two chains.
+    const auto sum_up = [&](index first, index last) TENSORNORM_INLINE_LAMBDA {
+      TENSORNORM_UNROLL
+      for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+      for (int i = 0; i < Vectors; ++i) sum[n][r][i] = L::splat(0);
       index j = first;
       for (; j + chains <= last; j += chains) {
         add(0, j);
         add(1, j + 1);
       }
       if (j < last) add(0, j);
-      each([&](int r, int i) TENSORNORM_INLINE_LAMBDA { sum[0][r][i] = sum[0][r][i] + sum[1][r][i]; });
     };
-    L all[Rows][Vectors];
-    {
-      const typename terms::arithmetic products;
-      add_part(0);
-      each([&](int r, int i) TENSORNORM_INLINE_LAMBDA { all[r][i] = sum[0][r][i]; });
-      if constexpr (terms::depth < key_block)
-        for (index first = terms::depth; first < numbers(count); first += terms::depth) {
-          add_part(first);
-          each([&](int r, int i) TENSORNORM_INLINE_LAMBDA { all[r][i] = all[r][i] + sum[0][r][i]; });
-        }
-      products.holds(all);
-    }
-    each([&](int r, int i) TENSORNORM_INLINE_LAMBDA {
+    const auto add_to_state = [&](int r, int i, const L& all) TENSORNORM_INLINE_LAMBDA {
       T* const place = states.values(head, chunk, row + r) + d + i * L::size;
-      fma(L::load(place), L::splat(factor[r]), all[r][i]).store(place);
-    });
+      fma(L::load(place), L::splat(factor[r]), all).store(place);
+    };
+    if constexpr (terms::depth >= key_block) {
+      sum_up(0, numbers(count));
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+      for (int i = 0; i < Vectors; ++i) add_to_state(r, i, sum[0][r][i] + sum[1][r][i]);
+    } else {
+      L all[Rows][Vectors];
+      add_parts<terms::depth>(numbers(count), sum_up, sum, all);
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+      for (int i = 0; i < Vectors; ++i) add_to_state(r, i, all[r][i]);
+    }
+  }
+
+  /// The sums of `count` terms, Depth of them after another.
+  template <index Depth, class SumUp, class L, int Rows, int Vectors>
+  static TENSORNORM_INLINE void add_parts(index count, const SumUp& sum_up,
+                                          const L (&sum)[chains][Rows][Vectors], L (&all)[Rows][Vectors]) {
+    const typename terms::arithmetic products;
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+    for (int i = 0; i < Vectors; ++i) all[r][i] = L::splat(0);
+    for (index first = 0; first < count; first += Depth) {
+      sum_up(first, count - first < Depth ? count : first + Depth);
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) TENSORNORM_UNROLL
+      for (int i = 0; i < Vectors; ++i) all[r][i] = all[r][i] + (sum[0][r][i] + sum[1][r][i]);
+    }
+    products.holds(all);
   }
 };
 
