@@ -61,6 +61,7 @@ class amx_products {
         [&](const auto& part) TENSORNORM_INLINE_LAMBDA { return scores + part.row * lanes + part.lane; },
         [](const auto&) TENSORNORM_INLINE_LAMBDA {});
   }
+  /// Nothing needs to be asked for: what is packed lies one after another, and the machine finds it.
   rows_ahead keys_ahead(index, index) const { return {}; }
   rows_ahead values_ahead(index, index) const { return {}; }
 
@@ -131,9 +132,8 @@ class amx_products {
           all_finite<V>(broadcast_matrix<T>{wide_values_, key_block, 1}, value_dim_, key_block) ? T{1} : T{0};
       T* const rows = values_ + j / key_block * values_step(value_dim_);
       for (index d = 0; d < value_dim_; ++d)
-        for (index i = 0; i < key_block; i += V::size)
-          store(V::load(wide_values_ + d * key_block + i),
-                reinterpret_cast<bfloat16*>(rows + d * (key_block / 2)) + i);
+        narrow_row<Isa>(wide_values_ + d * key_block, key_block,
+                        reinterpret_cast<bfloat16*>(rows + d * (key_block / 2)));
       std::fill(rows + value_dim_ * (key_block / 2), rows + values_step(value_dim_), T{0});
     }
   }
@@ -152,7 +152,7 @@ class amx_products {
       }
     for (index d = 0; d < value_dim_; ++d) {
       const auto* const from = reinterpret_cast<const bfloat16*>(values + d * (key_block / 2)) + first_key;
-      for (index j = 0; j < depth; ++j) wide_values_[j] = widen<T>(from[j]);
+      widen_row<Isa>(from, depth, wide_values_);
       auto product =
           product_in_lanes<Isa>({wide_values_, key_block, 1}, 1, sums.weights, depth, sums_, lanes);
       {

@@ -162,15 +162,10 @@ class pair_terms {
       }
     }
   }
-  template <class V>
-  static TENSORNORM_INLINE void make_weights(float* weights, index count) {
-    pair_neighbours<V>(weights, count);
-  }
-
   /// Numbers become pairs of their neighbours, rounded, at the beginning of where they lie; and as many of
   /// what follows as fill a register.
   template <class V>
-  static TENSORNORM_INLINE void pair_neighbours(float* numbers, index count) {
+  static TENSORNORM_INLINE void make_weights(float* numbers, index count) {
     for (index i = 0; i < count; i += V::size)
       store(V::load(numbers + i), reinterpret_cast<bfloat16*>(numbers) + i);
   }

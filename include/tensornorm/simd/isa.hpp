@@ -47,33 +47,24 @@ struct avx2 {
   static constexpr bool has_f16c = true;
 };
 
-/// AVX-512 F, BW, DQ and VL.
-struct avx512 {
+/// What all that follow have in common.
+struct avx512_registers {
   using cold = avx2;
   static constexpr isa_level level = isa_level::avx512;
   static constexpr int bytes = 64;
   static constexpr bool has_fma = true;
   static constexpr bool has_f16c = true;
 };
+
+/// AVX-512 F, BW, DQ and VL.
+struct avx512 : avx512_registers {};
 
 /// AVX-512 with dot products of pairs of bfloat16: Cooper Lake, Zen 4. No level of its own, but what kernels
 /// that have a use for these products enter at the level avx512 (takes_bfloat16_dot).
-struct avx512_bfloat16 {
-  using cold = avx2;
-  static constexpr isa_level level = isa_level::avx512;
-  static constexpr int bytes = 64;
-  static constexpr bool has_fma = true;
-  static constexpr bool has_f16c = true;
-};
+struct avx512_bfloat16 : avx512_registers {};
 
-/// The same with products of tiles (takes_amx).
-struct avx512_amx {
-  using cold = avx2;
-  static constexpr isa_level level = isa_level::avx512;
-  static constexpr int bytes = 64;
-  static constexpr bool has_fma = true;
-  static constexpr bool has_f16c = true;
-};
+/// The same with products of tiles: Sapphire Rapids (takes_amx).
+struct avx512_amx : avx512_registers {};
 
 inline const char* name(isa_level level) {
   return level == isa_level::avx512 ? "avx512" : level == isa_level::avx2 ? "avx2" : "baseline";
