@@ -194,14 +194,19 @@ struct decode_chunk {
   template <int Rows>
   TENSORNORM_INLINE void add_values(index row, const T (&factor)[Rows], const head_view<const T>& v,
                                     index count, bool mark, tokens_ahead& ahead) const {
-    constexpr int wide = 8 / Rows;
-    const index dim = p.shape.value_dim;
     index d = 0;
-    for (; d + wide * V::size <= dim; d += wide * V::size)
-      add_dims<V, wide, Rows>(row, factor, v, d, count, mark, ahead);
-    if constexpr (wide > 1)
-      for (; d + V::size <= dim; d += V::size) add_dims<V, 1, Rows>(row, factor, v, d, count, mark, ahead);
-    for (; d < dim; ++d) add_dims<one, 1, Rows>(row, factor, v, d, count, mark, ahead);
+    add_wide<8 / Rows>(row, factor, v, d, count, mark, ahead);
+    for (; d < p.shape.value_dim; ++d) add_dims<one, 1, Rows>(row, factor, v, d, count, mark, ahead);
+  }
+
+  /// Of dims from d on, as many as fill vectors: `Vectors` of them side by side as long as there are so many,
+  /// then half as many, down to one.
+  template <int Vectors, int Rows>
+  TENSORNORM_INLINE void add_wide(index row, const T (&factor)[Rows], const head_view<const T>& v, index& d,
+                                  index count, bool mark, tokens_ahead& ahead) const {
+    for (; d + Vectors * V::size <= p.shape.value_dim; d += Vectors * V::size)
+      add_dims<V, Vectors, Rows>(row, factor, v, d, count, mark, ahead);
+    if constexpr (Vectors > 1) add_wide<Vectors / 2>(row, factor, v, d, count, mark, ahead);
   }
 
   template <class L, int Vectors, int Rows>
