@@ -60,16 +60,17 @@ def decode_table(data):
     """A single query reads every key and value once, and computes next to nothing with it."""
     rows = []
     for key in data.keys("decode"):
-        start = f"{key}/float/heads_first/"
-        read = data.fastest(f"{start}read/")
-        if read is None:
-            continue
-        names = [f"{start}dense/{contender}" for contender in CONTENDERS.values()]
-        names += [f"{key}/float/tokens_first/dense/fused", f"{start}dense/fused/2_threads"]
-        cells = [speed_cell(data, name, read) for name in names]
-        rows.append([data.titles[key], *cells, f"{short(data.speed(read))} by {read.split('/')[-1]}"])
-    header = ["shape", *CONTENDERS, "tokens first", "two threads", "reading alone"]
-    print_table("one query, float: GB/s of keys and values (in brackets: of reading them and nothing else)",
+        for scalar in ("float", "bfloat16", "half"):
+            start = f"{key}/{scalar}/heads_first/"
+            read = data.fastest(f"{start}read/")
+            if read is None:
+                continue
+            names = [f"{start}dense/{contender}" for contender in CONTENDERS.values()]
+            names += [f"{key}/{scalar}/tokens_first/dense/fused", f"{start}dense/fused/2_threads"]
+            cells = [speed_cell(data, name, read) for name in names]
+            rows.append([data.titles[key], scalar, *cells, f"{short(data.speed(read))} by {read.split('/')[-1]}"])
+    header = ["shape", "scalar", *CONTENDERS, "tokens first", "two threads", "reading alone"]
+    print_table("one query: GB/s of keys and values (in brackets: of reading them and nothing else)",
                 *without_empty_columns(header, rows))
 
 

@@ -87,14 +87,15 @@ template <class Scalar>
 inline constexpr bool is_narrow = sizeof(Scalar) == 2;
 
 /// What float measures: the shapes above and, in the full sweep, batch x tokens x heads. Types of 16 bits
-/// have 1024 and 2048 tokens of 12 heads of 64, and double has 1024.
+/// have 1024 and 2048 tokens of 12 heads of 64 and the first of the single queries, and double has 1024 tokens.
 template <class Scalar>
 std::vector<attention_shape> measured_attention_shapes(sweep wanted) {
   std::vector<attention_shape> shapes;
   for (const attention_shape& s : attention_shapes)
     if (std::is_same_v<Scalar, float>
             ? s.smallest <= wanted
-            : &s == &attention_shapes[2] || (is_narrow<Scalar> && &s == &attention_shapes[3]))
+            : &s == &attention_shapes[2] ||
+                  (is_narrow<Scalar> && (&s == &attention_shapes[3] || &s == &attention_shapes[10])))
       shapes.push_back(s);
   if (std::is_same_v<Scalar, float> && wanted == sweep::full)
     for (const index batch : {1, 4, 16})

@@ -98,6 +98,12 @@ class pair_terms {
     }
   }
 
+  /// Pairs of the numbers of two tokens, the second of which may be missing.
+  template <class V>
+  static TENSORNORM_INLINE V load_values(const bfloat16* first, const bfloat16* second) {
+    return join(load<V>(first), second ? load<V>(second) : V::splat(0));
+  }
+
   /// rows[n * dim + d] = dim d of tokens 2n and 2n + 1; after an odd number of tokens comes one of zeros.
   /// Returns whether all are finite.
   template <class V>

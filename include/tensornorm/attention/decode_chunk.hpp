@@ -87,37 +87,7 @@ struct decode_chunk {
     const head_view<const S> block_of_keys{first_key, k.token_step, 1};
     const head_view<const S> block_of_values{first_value, v.token_step, 1};
     tokens_ahead ahead(block_of_keys, p.shape.dim, block_of_values, p.shape.value_dim, memory.heads > 1);
-    if constexpr (in_pairs) {
-      terms::pack_keys(block_of_keys, count, p.shape.dim, memory.wide_keys);
-      const bool finite =
-          terms::template pack_values<V>(block_of_values, count, p.shape.value_dim, memory.wide_values);
-      see_numbers(keys, {memory.wide_keys, numbers(p.shape.dim), 1},
-                  {memory.wide_values, p.shape.value_dim, 1}, ahead,
-                  [finite]() TENSORNORM_INLINE_LAMBDA { return finite; });
-    } else if constexpr (decode_memory<P>::widens) {
-      pack_rows<Isa>(block_of_keys, count, p.shape.dim, memory.wide_keys);
-      pack_rows<Isa>(block_of_values, count, p.shape.value_dim, memory.wide_values);
-      see_wide(keys, {memory.wide_keys, p.shape.dim, 1}, {memory.wide_values, p.shape.value_dim, 1}, ahead);
-    } else {
-      see_wide(keys, block_of_keys, block_of_values, ahead);
-    }
-  }
-
-  TENSORNORM_INLINE void see_wide(const key_range& keys, const head_view<const T>& k,
-                                  const head_view<const T>& v, tokens_ahead& ahead) const {
-    see_numbers(keys, k, v, ahead, [&]() TENSORNORM_INLINE_LAMBDA {
-      const broadcast_matrix<T> values{v.data, 1, v.token_step};
-      return all_finite<V>(values, p.shape.value_dim, keys.last - keys.first);
-    });
-  }
-
-  /// k and v hold numbers as they are multiplied. finite(): whether all values are.
-  template <class Finite>
-  TENSORNORM_INLINE void see_numbers(const key_range& keys, const head_view<const T>& k,
-                                     const head_view<const T>& v, tokens_ahead& ahead,
-                                     const Finite& finite) const {
-    const index count = keys.last - keys.first;
-    decode_scores<Isa, P>{p, memory, ahead}.of(k, rows(), count);
+    decode_scores<Isa, P>{p, memory, ahead}.of(block_of_keys, rows(), count);
     bool needed = false;
     for (index g = 0; g < p.shape.group(); ++g) {
       const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
@@ -126,10 +96,12 @@ struct decode_chunk {
       p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
       needed = true;
     }
-    const bool mark = needed && !finite();
+    const bool mark =
+        needed && !all_finite<V>(broadcast_matrix<S>{first_value, 1, v.token_step}, p.shape.value_dim, count);
     index row = 0;
-    for (; row + decode_rows <= rows(); row += decode_rows) add_rows<decode_rows>(row, v, count, mark, ahead);
-    for (; row < rows(); ++row) add_rows<1>(row, v, count, mark, ahead);
+    for (; row + decode_rows <= rows(); row += decode_rows)
+      add_rows<decode_rows>(row, block_of_values, count, mark, ahead);
+    for (; row < rows(); ++row) add_rows<1>(row, block_of_values, count, mark, ahead);
   }
 
   /// The largest lane. None is NaN.
@@ -181,7 +153,7 @@ struct decode_chunk {
   }
 
   template <int Rows>
-  TENSORNORM_INLINE void add_rows(index row, const head_view<const T>& v, index count, bool mark,
+  TENSORNORM_INLINE void add_rows(index row, const head_view<const S>& v, index count, bool mark,
                                   tokens_ahead& ahead) const {
     T factor[Rows];
     for (int r = 0; r < Rows; ++r)
@@ -192,7 +164,7 @@ struct decode_chunk {
 
   /// values = values * factor + Σ weight · value, for Rows rows that begin at `row`.
   template <int Rows>
-  TENSORNORM_INLINE void add_values(index row, const T (&factor)[Rows], const head_view<const T>& v,
+  TENSORNORM_INLINE void add_values(index row, const T (&factor)[Rows], const head_view<const S>& v,
                                     index count, bool mark, tokens_ahead& ahead) const {
     index d = 0;
     add_wide<8 / Rows>(row, factor, v, d, count, mark, ahead);
@@ -202,25 +174,34 @@ struct decode_chunk {
   /// Of dims from d on, as many as fill vectors: `Vectors` of them side by side as long as there are so many,
   /// then half as many, down to one.
   template <int Vectors, int Rows>
-  TENSORNORM_INLINE void add_wide(index row, const T (&factor)[Rows], const head_view<const T>& v, index& d,
+  TENSORNORM_INLINE void add_wide(index row, const T (&factor)[Rows], const head_view<const S>& v, index& d,
                                   index count, bool mark, tokens_ahead& ahead) const {
     for (; d + Vectors * V::size <= p.shape.value_dim; d += Vectors * V::size)
       add_dims<V, Vectors, Rows>(row, factor, v, d, count, mark, ahead);
     if constexpr (Vectors > 1) add_wide<Vectors / 2>(row, factor, v, d, count, mark, ahead);
   }
 
+  /// Dims from d on of the values that weight j is multiplied with.
+  template <class L>
+  static TENSORNORM_INLINE L values_of(const head_view<const S>& v, index j, index count, index d) {
+    const S* const value = v.data + j * terms::in_one * v.token_step + d;
+    if constexpr (in_pairs)
+      return terms::template load_values<L>(value, 2 * j + 1 < count ? value + v.token_step : nullptr);
+    else
+      return kernel::load<L>(value);
+  }
+
   template <class L, int Vectors, int Rows>
-  TENSORNORM_INLINE void add_dims(index row, const T (&factor)[Rows], const head_view<const T>& v, index d,
+  TENSORNORM_INLINE void add_dims(index row, const T (&factor)[Rows], const head_view<const S>& v, index d,
                                   index count, bool mark, tokens_ahead& ahead) const {
     const T* const weights = memory.scores + row * key_block;
     L sum[chains][Rows][Vectors];
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
-      const T* const value = v.data + j * v.token_step + d;
       if (row == 0 && d == 0)
         for (int token = 0; token < terms::in_one; ++token) ahead.while_value();
       L numbers[Vectors];
       TENSORNORM_UNROLL
-      for (int i = 0; i < Vectors; ++i) numbers[i] = L::load(value + i * L::size);
+      for (int i = 0; i < Vectors; ++i) numbers[i] = values_of<L>(v, j, count, d + i * L::size);
       TENSORNORM_UNROLL
       for (int r = 0; r < Rows; ++r) {
         const L w = L::splat(weights[r * key_block + j]);

@@ -68,30 +68,24 @@ index heads_at_once(const P& p) {
   return std::clamp(std::min(in_page, p.shape.key_heads), index{1}, most_heads_at_once);
 }
 
-/// Memory for one thread. Numbers in it may be pairs (terms_of).
+/// Memory for one thread. Queries and weights may be pairs (terms_of).
 template <class P>
 struct decode_memory {
   using T = typename P::compute;
-  static constexpr bool widens = key_operands<P>::widens;
 
-  index heads;     // that are worked on at once
-  T* queries;      // heads x rows x dim, with zeros up to whole packets
-  T* scores;       // rows x key_block
-  T* wide_keys;    // key_block x dim
-  T* wide_values;  // key_block x value_dim
+  index heads;  // that are worked on at once
+  T* queries;   // heads x rows x dim, with zeros up to whole packets
+  T* scores;    // rows x key_block
 
   static index size(const P& p, index heads) {
     const index rows = padded_rows(rows_of(p));
-    return heads * rows * padded_dim(p.shape.dim) + rows * key_block +
-           (widens ? key_block * (padded_dim(p.shape.dim) + padded_dim(p.shape.value_dim)) : 0);
+    return heads * rows * padded_dim(p.shape.dim) + rows * key_block;
   }
   decode_memory(const P& p, index at_once, T* memory) : heads(at_once) {
     memory_arena<T> arena{memory};
     const index rows = padded_rows(rows_of(p));
     queries = arena.take(heads * rows * padded_dim(p.shape.dim));
     scores = arena.take(rows * key_block);
-    wide_keys = widens ? arena.take(key_block * padded_dim(p.shape.dim)) : nullptr;
-    wide_values = widens ? arena.take(key_block * padded_dim(p.shape.value_dim)) : nullptr;
   }
 
   /// That of one of the heads that are worked on at once: it shares all but its queries.

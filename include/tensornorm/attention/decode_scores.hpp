@@ -9,101 +9,177 @@ TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
+/// Σ of the products of Rows queries and of a vector of keys, key after key in the lanes of L: of the even
+/// and of the odd terms in two chains.
+template <class Terms, class S, class L, int Rows>
+struct sums_of_keys {
+  using type = L;
+  L sum[chains][Rows];
+
+  TENSORNORM_INLINE void clear() {
+    TENSORNORM_UNROLL
+    for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);
+  }
+  /// Lane `i` of a packet of each key. query(r) is what a packet of query r is multiplied with.
+  template <class Query>
+  TENSORNORM_INLINE void add(int i, const L& keys, const Query& query) {
+    if constexpr (sizeof(S) == 2 && Terms::in_one == 1) {
+      L numbers[chains];
+      separate_halves<S>(keys, numbers[0], numbers[1]);
+      TENSORNORM_UNROLL
+      for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) Terms::add(sum[n][r], L::splat(query(r)[chains * i + n]), numbers[n]);
+    } else {
+      TENSORNORM_UNROLL
+      for (int r = 0; r < Rows; ++r) Terms::add(sum[i % chains][r], L::splat(query(r)[i]), keys);
+    }
+  }
+  TENSORNORM_INLINE type total(int r) const { return sum[0][r] + sum[1][r]; }
+  static TENSORNORM_INLINE void store(const type& total, typename L::scalar* scores) { total.store(scores); }
+};
+
+/// Two halves lie in each lane of keys. Where the machine widens a register of them at once, both chains are
+/// side by side.
+template <class Isa, class S>
+inline constexpr bool chains_side_by_side = std::is_same_v<S, float16>&& Isa::has_f16c;
+
+template <class Terms, class S, class L, int Rows>
+requires chains_side_by_side<typename L::isa, S>
+struct sums_of_keys<Terms, S, L, Rows> {
+  using T = typename L::scalar;
+  using type = vec<typename L::isa, T, 2 * L::size>;
+  type sum[Rows];
+
+  TENSORNORM_INLINE void clear() {
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) sum[r] = type::splat(0);
+  }
+  template <class Query>
+  TENSORNORM_INLINE void add(int i, const L& keys, const Query& query) {
+    const type numbers = widen_halves<type, S>(keys);
+    TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) Terms::add(sum[r], repeat_pair<type>(query(r) + chains * i), numbers);
+  }
+  /// Each twice, side by side.
+  TENSORNORM_INLINE type total(int r) const { return sum[r] + swap_neighbours(sum[r]); }
+  static TENSORNORM_INLINE void store(const type& total, T* scores) {
+    T twice[static_cast<std::size_t>(type::size)];
+    total.store(twice);
+    TENSORNORM_UNROLL
+    for (int n = 0; n < L::size; ++n) scores[n] = twice[2 * n];
+  }
+};
+
 template <class Isa, class P>
 struct decode_scores {
   using T = typename P::compute;
+  using S = typename P::data_type;
   using V = native_vec<Isa, T>;
   using terms = terms_of<Isa, P>;
-  using few = vec<Isa, T, (V::size / 2 > packet<Isa, T>::size ? V::size / 2 : packet<Isa, T>::size)>;
+  using packet = kernel::packet<Isa, T>;
 
   const P& p;
   const decode_memory<P>& memory;
   tokens_ahead& ahead;
 
   /// Scores of `count` keys, at most a block, whose dims lie side by side: one block for each row of queries.
-  TENSORNORM_INLINE void of(const head_view<const T>& k, index rows, index count) const {
+  TENSORNORM_INLINE void of(const head_view<const S>& k, index rows, index count) const {
     const typename terms::arithmetic products;
     for (index row = 0; row < padded_rows(rows); row += decode_rows)
-      if (rows == 1)
-        for (index j = 0; j < count; j += few::size) score<1, few>(k, count, row, j);
-      else
-        for (index j = 0; j < count; j += V::size) score<decode_rows, V>(k, count, row, j);
+      for (index j = 0; j < count; j += lanes::size)
+        if (rows == 1)
+          score<1>(k, count, row, j);
+        else
+          score<decode_rows>(k, count, row, j);
   }
 
  private:
-  static constexpr index numbers_of_line = 64 / static_cast<index>(sizeof(T)) *
-                                           static_cast<index>(sizeof(T) / sizeof(typename P::data_type)) /
-                                           terms::in_one;
+  /// Of keys: a register of them, or of what they are widened to.
+  using lanes = std::conditional_t<chains_side_by_side<Isa, S>, vec<Isa, T, V::size / 2>, V>;
 
-  static constexpr int steps_of_line = static_cast<int>(numbers_of_line) / packet<Isa, T>::size;
-
-  /// Of a key and of a query.
-  index numbers() const { return ceil_div(p.shape.dim, terms::in_one); }
+  static constexpr index in_packet = 16 / static_cast<index>(sizeof(S));
+  static constexpr int packets_of_line = 4;
 
   /// Scores of Rows rows and of `count` keys, at most a vector of them, beginning with key j of the block.
-  template <int Rows, class L>
-  TENSORNORM_INLINE void score(const head_view<const T>& k, index count, index row, index j) const {
-    using packet = kernel::packet<Isa, T>;
-    const T* keys[static_cast<std::size_t>(L::size)];
-    for (int n = 0; n < L::size; ++n)
+  template <int Rows>
+  TENSORNORM_INLINE void score(const head_view<const S>& k, index count, index row, index j) const {
+    const S* keys[static_cast<std::size_t>(lanes::size)];
+    for (int n = 0; n < lanes::size; ++n)
       keys[n] = k.data + (j + (n < count - j ? n : count - j - 1)) * k.token_step;
-    L all[Rows];
-    L sum[chains][Rows];
+    using sums = sums_of_keys<terms, S, lanes, Rows>;
+    typename sums::type all[Rows];
+    sums sum;
     TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) all[r] = L::splat(0);
+    for (int r = 0; r < Rows; ++r) all[r] = sums::type::splat(0);
     const auto add_packet = [&](index e) TENSORNORM_INLINE_LAMBDA {
-      add_dims_of_keys<Rows>(
-          row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return packet::load(keys[n] + e); }, sum);
+      add_dims_of_keys(
+          row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return load_packet(keys[n] + e); }, sum);
     };
-    for (index d = 0; d < numbers(); d += terms::depth) {
-      const index last = d + terms::depth < numbers() ? d + terms::depth : numbers();
-      TENSORNORM_UNROLL
-      for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) sum[n][r] = L::splat(0);
+    constexpr index depth = terms::depth * terms::in_one, line = packets_of_line * in_packet;
+    const index dim = p.shape.dim;
+    for (index d = 0; d < dim; d += depth) {
+      const index last = d + depth < dim ? d + depth : dim;
+      sum.clear();
       index e = d;
-      for (; e + numbers_of_line <= last; e += numbers_of_line) {
+      for (; e + line <= last; e += line) {
         TENSORNORM_UNROLL
-        for (int step = 0; step < steps_of_line; ++step) {
-          if (row == 0) ahead.while_keys<L::size>(j, step);
-          add_packet(e + step * packet::size);
+        for (int n = 0; n < packets_of_line; ++n) {
+          if (row == 0) ahead.while_keys<lanes::size>(j, n);
+          add_packet(e + n * in_packet);
         }
       }
-      for (; e + packet::size <= last; e += packet::size) add_packet(e);
+      for (; e + in_packet <= last; e += in_packet) add_packet(e);
       if (e < last)
-        add_dims_of_keys<Rows>(
-            row, e,
-            [&](int n) TENSORNORM_INLINE_LAMBDA {
-              return load_first<packet>(keys[n] + e, static_cast<int>(last - e));
-            },
-            sum);
+        add_dims_of_keys(
+            row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return load_part(keys[n] + e, last - e); }, sum);
       TENSORNORM_UNROLL
-      for (int r = 0; r < Rows; ++r) all[r] = all[r] + (sum[0][r] + sum[1][r]);
+      for (int r = 0; r < Rows; ++r) all[r] = all[r] + sum.total(r);
     }
     TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) all[r].store(memory.scores + (row + r) * key_block + j);
+    for (int r = 0; r < Rows; ++r) sums::store(all[r], memory.scores + (row + r) * key_block + j);
+  }
+
+  /// 16 bytes of numbers, whatever they are.
+  static TENSORNORM_INLINE packet load_packet(const S* numbers) {
+    if constexpr (std::is_same_v<S, T>) {
+      return packet::load(numbers);
+    } else {
+      packet bytes;
+      std::memcpy(&bytes, numbers, sizeof(bytes));
+      return bytes;
+    }
+  }
+  /// The first `count` of them, and zeros.
+  static TENSORNORM_INLINE packet load_part(const S* numbers, index count) {
+    if constexpr (std::is_same_v<S, T>) {
+      return load_first<packet>(numbers, static_cast<int>(count));
+    } else {
+      S part[static_cast<std::size_t>(in_packet)] = {};
+      for (index n = 0; n < count; ++n) part[n] = numbers[n];
+      return load_packet(part);
+    }
   }
 
   /// Adds the products of a packet of dims, which begin at e, to the sums of a vector of keys: load(n) reads
   /// those of key n, and transposition makes lanes of keys of them.
-  template <int Rows, class L, class Load>
-  TENSORNORM_INLINE void add_dims_of_keys(index row, index e, const Load& load,
-                                          L (&sum)[chains][Rows]) const {
-    using packet = kernel::packet<Isa, T>;
-    constexpr int parts = L::size / packet::size;
-    L lanes[static_cast<std::size_t>(packet::size)];
+  template <class Load, class Sums>
+  TENSORNORM_INLINE void add_dims_of_keys(index row, index e, const Load& load, Sums& sum) const {
+    constexpr int parts = lanes::size / packet::size;
+    lanes turned[static_cast<std::size_t>(packet::size)];
     TENSORNORM_UNROLL
     for (int i = 0; i < packet::size; ++i) {
       packet part[static_cast<std::size_t>(parts)];
       TENSORNORM_UNROLL
       for (int n = 0; n < parts; ++n) part[n] = load(n * packet::size + i);
-      lanes[i] = join_packets<L>(part);
+      turned[i] = join_packets<lanes>(part);
     }
-    transpose(lanes);
+    transpose(turned);
     TENSORNORM_UNROLL
-    for (int i = 0; i < packet::size; ++i) TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r)
-      terms::add(sum[i % chains][r], L::splat(memory.queries[(row + r) * padded_dim(p.shape.dim) + e + i]),
-                 lanes[i]);
+    for (int i = 0; i < packet::size; ++i)
+      sum.add(i, turned[i], [&](int r) TENSORNORM_INLINE_LAMBDA {
+        return memory.queries + (row + r) * padded_dim(p.shape.dim) + e / terms::in_one;
+      });
   }
 };
 

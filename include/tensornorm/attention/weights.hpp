@@ -99,8 +99,9 @@ TENSORNORM_INLINE void multiply_marked(const product_problem<T>& p, const T* mar
 }
 
 /// Whether every element of A is finite.
-template <class V, class T>
-TENSORNORM_INLINE bool all_finite(const broadcast_matrix<T>& a, index rows, index depth) {
+template <class V, class S>
+TENSORNORM_INLINE bool all_finite(const broadcast_matrix<S>& a, index rows, index depth) {
+  using T = typename V::scalar;
   // Along whichever axis lies side by side.
   const bool along_rows = a.row_step == 1;
   const index lines = along_rows ? depth : rows;
@@ -109,13 +110,15 @@ TENSORNORM_INLINE bool all_finite(const broadcast_matrix<T>& a, index rows, inde
   const index step = along_rows ? a.row_step : a.depth_step;
   constexpr T most = std::numeric_limits<T>::max();
   for (index n = 0; n < lines; ++n) {
-    const T* const line = a.data + n * line_step;
+    const S* const line = a.data + n * line_step;
     index i = 0;
     if (step == 1)
       for (; i + V::size <= length; i += V::size)
-        if (any(outside(V::load(line + i), -most, most))) return false;
-    for (; i < length; ++i)
-      if (!(line[i * step] >= -most && line[i * step] <= most)) return false;
+        if (any(outside(kernel::load<V>(line + i), -most, most))) return false;
+    for (; i < length; ++i) {
+      const T number = widen<T>(line[i * step]);
+      if (!(number >= -most && number <= most)) return false;
+    }
   }
   return true;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 #include "convert.hpp"
@@ -9,6 +10,25 @@
 TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
+
+#if TENSORNORM_GNU_VECTORS
+/// The numbers whose 16-bit patterns of S are given.
+template <class V, class S>
+TENSORNORM_INLINE V widened(const typename conversion<V::size>::short_bits& patterns) {
+  V value;
+  if constexpr (std::is_same_v<S, float16> && V::isa::has_f16c) {
+    widen_by_f16c<V::size>(patterns, value.v);
+  } else {
+    typename conversion<V::size>::bits wide;
+    spread<typename V::isa, V::size>(patterns, wide);
+    if constexpr (std::is_same_v<S, bfloat16>)
+      widen_bfloat16(wide, value.v);
+    else
+      widen_float16(wide, value.v);
+  }
+  return value;
+}
+#endif
 
 /// V::size numbers of type S, widened (or a double narrowed to float) to those of V.
 template <class V, class S>
@@ -22,19 +42,8 @@ TENSORNORM_INLINE V load(const S* p) {
 #if TENSORNORM_GNU_VECTORS
     using c = conversion<V::size>;
     if constexpr (sizeof(S) == 2) {
-      const typename c::short_bits bits = *reinterpret_cast<const typename c::short_bits_in_memory*>(p);
-      V value;
-      typename c::bits wide;
-      if constexpr (std::is_same_v<S, float16> && V::isa::has_f16c) {
-        widen_by_f16c<V::size>(bits, value.v);
-      } else {
-        spread<typename V::isa, V::size>(bits, wide);
-        if constexpr (std::is_same_v<S, bfloat16>)
-          widen_bfloat16(wide, value.v);
-        else
-          widen_float16(wide, value.v);
-      }
-      return value;
+      const typename c::short_bits patterns = *reinterpret_cast<const typename c::short_bits_in_memory*>(p);
+      return widened<V, S>(patterns);
     } else if constexpr (std::is_same_v<T, double>) {
       return {__builtin_convertvector(*reinterpret_cast<const typename c::floats_in_memory*>(p),
                                       typename V::native)};
@@ -46,6 +55,42 @@ TENSORNORM_INLINE V load(const S* p) {
     return V::make([p](int lane) { return widen<T>(p[lane]); });
 #endif
   }
+}
+
+/// The numbers of type S that lie in the lanes of v, two in each, widened: W has a lane for each.
+template <class W, class S, class V>
+TENSORNORM_INLINE W widen_halves(const V& v) {
+  static_assert(sizeof(S) == 2 && W::size == 2 * V::size);
+#if TENSORNORM_GNU_VECTORS
+  return widened<W, S>(__builtin_bit_cast(typename conversion<W::size>::short_bits, v.v));
+#else
+  S halves[static_cast<std::size_t>(W::size)];
+  std::memcpy(halves, v.v, sizeof(halves));
+  return load<W>(halves);
+#endif
+}
+
+/// The first and the second of the two numbers of type S that lie in each lane of v, widened.
+template <class S, class V>
+TENSORNORM_INLINE void separate_halves(const V& v, V& first, V& second) {
+  static_assert(sizeof(S) == 2 && sizeof(typename V::scalar) == 4);
+#if TENSORNORM_GNU_VECTORS
+  using bits = typename conversion<V::size>::bits;
+  using native = typename V::native;
+  const bits both = __builtin_bit_cast(bits, v.v);
+  if constexpr (std::is_same_v<S, bfloat16>) {
+    first = shift_bits_left<16>(v);
+    second = {__builtin_bit_cast(native, both & 0xffff0000u)};
+  } else {
+    widen_float16(both & 0xffffu, first.v);
+    widen_float16(both >> 16, second.v);
+  }
+#else
+  S halves[static_cast<std::size_t>(2 * V::size)];
+  std::memcpy(halves, v.v, sizeof(halves));
+  first = V::make([&](int lane) { return widen<typename V::scalar>(halves[2 * lane]); });
+  second = V::make([&](int lane) { return widen<typename V::scalar>(halves[2 * lane + 1]); });
+#endif
 }
 
 /// Stores the lanes of v as S, rounded to nearest, ties to even.

@@ -41,6 +41,32 @@ TENSORNORM_INLINE V pair_lanes(const V& a, const V& b, std::integer_sequence<int
 }
 #endif
 
+/// The numbers p[0] and p[1] in turn.
+template <class V>
+TENSORNORM_INLINE V repeat_pair(const typename V::scalar* p) {
+#if TENSORNORM_GNU_VECTORS
+  static_assert(sizeof(typename V::scalar) == 4);
+  double both;
+  std::memcpy(&both, p, sizeof(both));
+  return {__builtin_bit_cast(typename V::native, vec<typename V::isa, double, V::size / 2>::splat(both).v)};
+#else
+  return V::make([p](int lane) { return p[lane % 2]; });
+#endif
+}
+
+/// Lanes 2n and 2n + 1 change places.
+template <class V>
+TENSORNORM_INLINE V swap_neighbours(const V& a) {
+#if TENSORNORM_GNU_VECTORS
+  return [&a]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
+    return V{__builtin_shufflevector(a.v, a.v, (Lane ^ 1)...)};
+  }
+  (std::make_integer_sequence<int, V::size>());
+#else
+  return V::make([&a](int lane) { return a[lane ^ 1]; });
+#endif
+}
+
 /// The first 16 bytes of each row are a block, the next 16 bytes another one. Row i of each block becomes its
 /// column i.
 template <class V, std::size_t Rows>
