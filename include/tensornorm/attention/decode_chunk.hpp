@@ -86,7 +86,8 @@ struct decode_chunk {
     const S* const first_value = v.data + keys.first * v.token_step;
     const head_view<const S> block_of_keys{first_key, k.token_step, 1};
     const head_view<const S> block_of_values{first_value, v.token_step, 1};
-    tokens_ahead ahead(block_of_keys, p.shape.dim, block_of_values, p.shape.value_dim, memory.heads > 1);
+    tokens_ahead ahead(block_of_keys, p.shape.dim, block_of_values, p.shape.value_dim,
+                       ceil_div(rows(), decode_rows), memory.heads > 1);
     decode_scores<Isa, P>{p, memory, ahead}.of(block_of_keys, rows(), count);
     bool needed = false;
     for (index g = 0; g < p.shape.group(); ++g) {
@@ -197,8 +198,9 @@ struct decode_chunk {
     const T* const weights = memory.scores + row * key_block;
     L sum[chains][Rows][Vectors];
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
-      if (row == 0 && d == 0)
-        for (int token = 0; token < terms::in_one; ++token) ahead.while_value();
+      if (row % decode_rows == 0)
+        for (int token = 0; token < terms::in_one; ++token)
+          ahead.while_value(row / decode_rows, d, Vectors * L::size);
       L numbers[Vectors];
       TENSORNORM_UNROLL
       for (int i = 0; i < Vectors; ++i) numbers[i] = values_of<L>(v, j, count, d + i * L::size);

@@ -107,6 +107,7 @@ struct decode_scores {
     const S* keys[static_cast<std::size_t>(lanes::size)];
     for (int n = 0; n < lanes::size; ++n)
       keys[n] = k.data + (j + (n < count - j ? n : count - j - 1)) * k.token_step;
+    const bool asks = ahead.asks<lanes::size>(row / decode_rows, j);
     using sums = sums_of_keys<terms, S, lanes, Rows>;
     typename sums::type all[Rows];
     sums sum;
@@ -125,7 +126,7 @@ struct decode_scores {
       for (; e + line <= last; e += line) {
         TENSORNORM_UNROLL
         for (int n = 0; n < packets_of_line; ++n) {
-          if (row == 0) ahead.while_keys<lanes::size>(j, n);
+          if (asks) ahead.while_keys<lanes::size>(n);
           add_packet(e + n * in_packet);
         }
       }

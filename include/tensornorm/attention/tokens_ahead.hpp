@@ -75,9 +75,9 @@ class lines_ahead {
     b_.next += b_.wrap;
   }
 
-  /// So many lines; fewer than a group wait for the next call.
-  TENSORNORM_INLINE void ask_for(index lines) {
-    for (due_ += lines; due_ >= at_a_time; due_ -= at_a_time) {
+  /// `count` lines, each `parts` times; fewer than a group wait for the next call.
+  TENSORNORM_INLINE void ask_for(index count, index parts) {
+    for (due_ += count; due_ >= at_a_time * parts; due_ -= at_a_time * parts) {
       TENSORNORM_UNROLL
       for (int number = 0; number < pairs; ++number) ask(number);
     }
@@ -137,39 +137,65 @@ class lines_ahead {
 /// Where a block of keys and their values are worked on: what to ask for meanwhile.
 class tokens_ahead {
  public:
-  /// The block begins at k and v, whose tokens have `dim` and `value_dim` numbers. between_heads: the next
-  /// block to be worked on is that of another head.
+  /// The block begins at k and v, whose tokens have `dim` and `value_dim` numbers, and is read for each of so
+  /// many groups of queries. between_heads: the next block to be worked on is that of another head.
   template <class S>
   TENSORNORM_INLINE tokens_ahead(const head_view<const S>& k, index dim, const head_view<const S>& v,
-                                 index value_dim, bool between_heads)
+                                 index value_dim, index groups, bool between_heads)
       : tokens_ahead(between_heads                  ? few_tokens(k, dim, v, value_dim)
-                     : reads_streams_side_by_side() ? next_block(k, dim, v, value_dim)
+                     : reads_streams_side_by_side() ? next_block(k, dim, v, value_dim, groups)
                                                     : next_tokens(k, dim, v, value_dim)) {}
 
-  /// Of `Keys` keys, which begin with key j of the block, a line each is read, in so many steps of which this
-  /// is number `step`, and no fewer than four.
+  /// Whether to ask while a group reads `Keys` keys, which begin with key j of the block.
   template <int Keys>
-  TENSORNORM_INLINE void while_keys(index j, int step) {
+  TENSORNORM_INLINE bool asks(index group, index j) const {
+    constexpr int at_a_time = int{lines_ahead::at_a_time};
+    if (Keys < at_a_time && j % at_a_time != 0) return false;
+    return j / (Keys < at_a_time ? at_a_time : Keys) % groups_ == group;
+  }
+  /// A line of each of them is read, in so many steps of which this is number `step`, and no fewer than four.
+  template <int Keys>
+  TENSORNORM_INLINE void while_keys(int step) {
     constexpr int at_a_time = int{lines_ahead::at_a_time};
     constexpr int pairs_of_step = Keys > at_a_time ? Keys / at_a_time : 1;
-    if (step >= lines_ahead::pairs || (Keys < at_a_time && j % at_a_time != 0)) return;
+    if (step >= lines_ahead::pairs) return;
     TENSORNORM_UNROLL
     for (int n = 0; n < pairs_of_step; ++n) keys_.ask((step * pairs_of_step + n) % lines_ahead::pairs);
   }
-  /// The values of a token are read.
-  TENSORNORM_INLINE void while_value() { values_.ask_for(lines_of_value_); }
+  /// A group reads so many dims of the value of a token, the first of which is d.
+  TENSORNORM_INLINE void while_value(index group, index d, index dims) {
+    if (evenly_)
+      values_.ask_for(lines_of_value_ * dims, value_dim_ * groups_);
+    else if (group + d == 0)
+      values_.ask_for(lines_of_value_, 1);
+  }
 
  private:
-  TENSORNORM_INLINE tokens_ahead(const lines_ahead& keys, const lines_ahead& values, index lines_of_value)
-      : keys_(keys), values_(values), lines_of_value_(lines_of_value) {}
+  struct of_values {
+    index lines;  // of a token
+    index dim;
+  };
+
+  /// evenly: while all of the block is read, for each of the groups. Else as it is read for the first time.
+  TENSORNORM_INLINE tokens_ahead(const lines_ahead& keys, const lines_ahead& values, const of_values& of,
+                                 index groups, bool evenly)
+      : keys_(keys),
+        values_(values),
+        lines_of_value_(of.lines),
+        value_dim_(of.dim),
+        groups_(groups),
+        evenly_(evenly) {}
 
   /// All of the next block of keys and its values, half of each while keys are read.
   template <class S>
   static TENSORNORM_INLINE tokens_ahead next_block(const head_view<const S>& k, index dim,
-                                                   const head_view<const S>& v, index value_dim) {
+                                                   const head_view<const S>& v, index value_dim,
+                                                   index groups) {
     return {lines_ahead::of_quarters(k, dim, v, value_dim, 0),
             lines_ahead::of_quarters(k, dim, v, value_dim, key_block / 8),
-            lines_ahead::lines_of<S>(value_dim)};
+            {lines_ahead::lines_of<S>(value_dim), value_dim},
+            groups,
+            true};
   }
   /// In the order of memory, and pages far ahead, since finding a page takes longer than reading it.
   template <class S>
@@ -178,7 +204,10 @@ class tokens_ahead {
     constexpr index values_ahead = 16;
     constexpr index far = 256;
     return {lines_ahead::in_order(k, key_block, dim, far),
-            lines_ahead::in_order(v, values_ahead, value_dim, far), lines_ahead::lines_of<S>(value_dim)};
+            lines_ahead::in_order(v, values_ahead, value_dim, far),
+            {lines_ahead::lines_of<S>(value_dim), value_dim},
+            1,
+            false};
   }
   /// In the order of memory, as late as can be: of the next block only the first tokens are asked for, and
   /// keep while those of other heads are read.
@@ -186,13 +215,19 @@ class tokens_ahead {
   static TENSORNORM_INLINE tokens_ahead few_tokens(const head_view<const S>& k, index dim,
                                                    const head_view<const S>& v, index value_dim) {
     constexpr index ahead = 12;
-    return {lines_ahead::in_order(k, ahead, dim, 0), lines_ahead::in_order(v, ahead, value_dim, 0),
-            lines_ahead::lines_of<S>(value_dim)};
+    return {lines_ahead::in_order(k, ahead, dim, 0),
+            lines_ahead::in_order(v, ahead, value_dim, 0),
+            {lines_ahead::lines_of<S>(value_dim), value_dim},
+            1,
+            false};
   }
 
   lines_ahead keys_;
   lines_ahead values_;
   index lines_of_value_;
+  index value_dim_;
+  index groups_;
+  bool evenly_;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
