@@ -39,21 +39,24 @@ class lines_ahead {
                       far * step);
   }
 
-  /// Of the next block of keys and of its values: of each quarter the same line, beginning with that of token
-  /// `token`.
+  /// Of the next block of keys and of its values: of each quarter, or where that is longer than a page of
+  /// memory of each eighth, the same line. Begins with that of token `token` of a quarter.
   template <class S>
-  static TENSORNORM_INLINE lines_ahead of_quarters(const head_view<const S>& k, index dim,
-                                                   const head_view<const S>& v, index value_dim,
-                                                   index token) {
-    constexpr index quarter = key_block / pairs;
+  static TENSORNORM_INLINE lines_ahead of_parts(const head_view<const S>& k, index dim,
+                                                const head_view<const S>& v, index value_dim, index token) {
     const index lines = larger_of(lines_of<S>(dim), lines_of<S>(value_dim));
+    const bool eighths = key_block / pairs * lines * line > page;
+    const index part = key_block / (eighths ? 2 * pairs : pairs);
+    if (eighths) token /= 2;
     const index k_step = bytes<S>(k.token_step);
     const index v_step = bytes<S>(v.token_step);
-    return {{first(k, key_block + token), quarter * k_step, k_step - lines * line},
-            {first(v, key_block + token), quarter * v_step, v_step - lines * line},
-            line,
-            lines,
-            0};
+    lines_ahead ahead{{first(k, key_block + token), part * k_step, k_step - lines * line},
+                      {first(v, key_block + token), part * v_step, v_step - lines * line},
+                      line,
+                      lines,
+                      0};
+    ahead.in_two_turns_ = eighths;
+    return ahead;
   }
 
   template <class S>
@@ -67,6 +70,12 @@ class lines_ahead {
     prefetch<cache_level::second>(b_.next + number * b_.place);
     if (number + 1 < pairs) return;
     if (far_ != 0 && asked_++ % 8 == 0) prefetch<cache_level::second>(a_.next + far_);
+    if (in_two_turns_) {
+      a_.next += second_turn_ ? -pairs * a_.place : pairs * a_.place;
+      b_.next += second_turn_ ? -pairs * b_.place : pairs * b_.place;
+      second_turn_ = !second_turn_;
+      if (second_turn_) return;
+    }
     a_.next += group_step_;
     b_.next += group_step_;
     if (++group_ < groups_) return;
@@ -85,6 +94,7 @@ class lines_ahead {
 
  private:
   static constexpr index line = 64;
+  static constexpr index page = 4096;
   static constexpr index endless = std::numeric_limits<index>::max();
 
   struct series {
@@ -132,6 +142,8 @@ class lines_ahead {
   index group_ = 0;
   index asked_ = 0;
   index due_ = 0;
+  bool in_two_turns_ = false;  // the parts from number `pairs` on have a turn of their own
+  bool second_turn_ = false;
 };
 
 /// Where a block of keys and their values are worked on: what to ask for meanwhile.
@@ -191,8 +203,8 @@ class tokens_ahead {
   static TENSORNORM_INLINE tokens_ahead next_block(const head_view<const S>& k, index dim,
                                                    const head_view<const S>& v, index value_dim,
                                                    index groups) {
-    return {lines_ahead::of_quarters(k, dim, v, value_dim, 0),
-            lines_ahead::of_quarters(k, dim, v, value_dim, key_block / 8),
+    return {lines_ahead::of_parts(k, dim, v, value_dim, 0),
+            lines_ahead::of_parts(k, dim, v, value_dim, key_block / 8),
             {lines_ahead::lines_of<S>(value_dim), value_dim},
             groups,
             true};
