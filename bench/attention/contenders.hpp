@@ -82,7 +82,7 @@ void add_library(const attention_shape& s, seen which, const Device& device, con
 template <class Contender, class Scalar>
 void add_library_shape(const attention_shape& s, sweep wanted) {
   add_library<Contender, Scalar>(s, seen::dense, one_thread(), "");
-  if constexpr (is_narrow<Scalar> && std::is_same_v<Contender, fused>)
+  if constexpr (scalars_with<Scalar> == scalars::narrow && std::is_same_v<Contender, fused>)
     add_library<fused_in_float, float, order::heads_first, Scalar>(s, seen::dense, one_thread(), "");
   if constexpr (std::is_same_v<Scalar, float>) {
     const auto causal = tn::causal(tn::align::bottom_right);

@@ -14,6 +14,9 @@ enum class seen { dense, causal };
 
 inline const char* name(seen keys) { return keys == seen::causal ? "causal" : "dense"; }
 
+/// The types in which a shape is measured; each has those before it, too. Narrow are those of 16 bits.
+enum class scalars { only_float, narrow, all };
+
 /// q of batch x heads x queries x dim, k and v of batch x key_heads x keys x dim.
 struct attention_shape {
   index batch;
@@ -23,6 +26,7 @@ struct attention_shape {
   index keys;
   index dim;
   sweep smallest;  // the smallest sweep that has this shape
+  scalars measured_in = scalars::only_float;
   bool in_grid = false;
 
   bool is_decode() const { return queries < keys; }
@@ -68,41 +72,46 @@ struct attention_shape {
 };
 
 /// One sequence: batch x heads x tokens x dim.
-constexpr attention_shape tokens_of(index batch, index heads, index tokens, index dim, sweep smallest) {
-  return {batch, heads, heads, tokens, tokens, dim, smallest};
+constexpr attention_shape tokens_of(index batch, index heads, index tokens, index dim, sweep smallest,
+                                    scalars measured_in = scalars::only_float) {
+  return {batch, heads, heads, tokens, tokens, dim, smallest, measured_in};
 }
 
 inline constexpr attention_shape attention_shapes[] = {
-    tokens_of(1, 12, 128, 64, sweep::quick),  tokens_of(1, 12, 512, 64, sweep::quick),
-    tokens_of(1, 12, 1024, 64, sweep::quick), tokens_of(1, 12, 2048, 64, sweep::quick),
-    tokens_of(1, 12, 4096, 64, sweep::full),  tokens_of(1, 8, 128, 128, sweep::full),
-    tokens_of(1, 8, 512, 128, sweep::full),   tokens_of(1, 8, 1024, 128, sweep::quick),
-    tokens_of(1, 8, 2048, 128, sweep::full),  tokens_of(1, 8, 4096, 128, sweep::full),
-    {1, 32, 32, 1, 4096, 128, sweep::quick},  {1, 32, 8, 1, 4096, 128, sweep::full},
+    tokens_of(1, 12, 128, 64, sweep::quick),
+    tokens_of(1, 12, 512, 64, sweep::quick),
+    tokens_of(1, 12, 1024, 64, sweep::quick, scalars::all),
+    tokens_of(1, 12, 2048, 64, sweep::quick, scalars::narrow),
+    tokens_of(1, 12, 4096, 64, sweep::full),
+    tokens_of(1, 8, 128, 128, sweep::full),
+    tokens_of(1, 8, 512, 128, sweep::full),
+    tokens_of(1, 8, 1024, 128, sweep::quick),
+    tokens_of(1, 8, 2048, 128, sweep::full),
+    tokens_of(1, 8, 4096, 128, sweep::full),
+    {1, 32, 32, 1, 4096, 128, sweep::quick, scalars::narrow},
+    {1, 32, 8, 1, 4096, 128, sweep::full, scalars::narrow},
     {8, 32, 8, 1, 4096, 128, sweep::full},
 };
 
-/// Whether a scalar type has 16 bits: it is measured beside float, too.
+/// What has to be measured for a shape to be measured in a type.
 template <class Scalar>
-inline constexpr bool is_narrow = sizeof(Scalar) == 2;
+inline constexpr scalars scalars_with = std::is_same_v<Scalar, float> ? scalars::only_float
+                                        : sizeof(Scalar) == 2         ? scalars::narrow
+                                                                      : scalars::all;
 
-/// What float measures: the shapes above and, in the full sweep, batch x tokens x heads. Types of 16 bits
-/// have 1024 and 2048 tokens of 12 heads of 64 and the first of the single queries, and double has 1024 tokens.
+/// The shapes above that a type has in a sweep; float has batch x tokens x heads, too, in the full one.
 template <class Scalar>
 std::vector<attention_shape> measured_attention_shapes(sweep wanted) {
   std::vector<attention_shape> shapes;
   for (const attention_shape& s : attention_shapes)
-    if (std::is_same_v<Scalar, float>
-            ? s.smallest <= wanted
-            : &s == &attention_shapes[2] ||
-                  (is_narrow<Scalar> && (&s == &attention_shapes[3] || &s == &attention_shapes[10])))
-      shapes.push_back(s);
+    if (s.smallest <= wanted && s.measured_in >= scalars_with<Scalar>) shapes.push_back(s);
   if (std::is_same_v<Scalar, float> && wanted == sweep::full)
     for (const index batch : {1, 4, 16})
       for (const index tokens : {64, 256, 1024})
         for (const index heads : {4, 16})
           if (batch * heads * tokens * tokens <= 64 * 1024 * 1024)
-            shapes.push_back({batch, heads, heads, tokens, tokens, 64, sweep::full, true});
+            shapes.push_back(
+                {batch, heads, heads, tokens, tokens, 64, sweep::full, scalars::only_float, true});
   return shapes;
 }
 

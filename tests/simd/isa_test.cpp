@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -51,7 +52,8 @@ TEST(instruction_set, is_the_best_of_the_machine_without_a_cap) {
 TEST(instruction_set, is_capped_by_the_environment_and_by_the_machine) {
   for (const isa_level level : levels) {
     const environment cap(kernel::name(level));
-    EXPECT_EQ(kernel::capped_isa(), std::min(level, kernel::best_isa())) << kernel::name(level);
+    EXPECT_EQ(kernel::capped_isa(), std::min(std::max(level, kernel::level_of_flags), kernel::best_isa()))
+        << kernel::name(level);
   }
 }
 
@@ -122,7 +124,17 @@ TEST(instruction_set, of_a_kernel_is_the_one_it_is_sent_to) {
     if (level > kernel::best_isa()) continue;
     std::string heard;
     kernel::dispatch_at<report>(level, std::string("on "), &heard);
-    EXPECT_EQ(heard, std::string("on ") + kernel::name(level));
+    EXPECT_EQ(heard, std::string("on ") + kernel::name(std::max(level, kernel::level_of_flags)));
+  }
+}
+
+TEST(instruction_set, of_a_kernel_is_never_less_than_the_flags_of_the_build) {
+  for (const isa_level level : levels) {
+    const auto level_of = [](auto isa) { return decltype(isa)::level; };
+    EXPECT_EQ(kernel::with_isa(level, level_of), std::max(level, kernel::level_of_flags))
+        << kernel::name(level);
+    const auto fused = [](auto isa) { return decltype(isa)::has_fma; };
+    EXPECT_GE(kernel::with_isa(level, fused), kernel::baseline::has_fma) << kernel::name(level);
   }
 }
 

@@ -94,18 +94,12 @@ class modifier_view {
     enter<modify_kernel>(Isa(), *static_cast<const Chain*>(chain), t, scale);
   }
   template <class Chain>
-  static constexpr functions functions_of {
-    Chain::changes_scores,
-        [](const void* chain, const query_block& b) { return static_cast<const Chain*>(chain)->visible(b); },
-        [](const void* chain, const score_tile<T>& t) { return static_cast<const Chain*>(chain)->needed(t); },
-#if TENSORNORM_X86_LEVELS
-        {&modify_at<baseline, Chain>, &modify_at<avx2, Chain>, &modify_at<avx512, Chain>}
-#else
-    {
-      &modify_at<baseline, Chain>, &modify_at<baseline, Chain>, &modify_at<baseline, Chain>
-    }
-#endif
-  };
+  static constexpr functions functions_of{
+      Chain::changes_scores,
+      [](const void* chain, const query_block& b) { return static_cast<const Chain*>(chain)->visible(b); },
+      [](const void* chain, const score_tile<T>& t) { return static_cast<const Chain*>(chain)->needed(t); },
+      {&modify_at<isa_at<isa_level::baseline>, Chain>, &modify_at<isa_at<isa_level::avx2>, Chain>,
+       &modify_at<isa_at<isa_level::avx512>, Chain>}};
   static constexpr modifier_chain<> empty{};
 
   const void* chain_;

@@ -110,20 +110,13 @@ class modifier_gradients {
     enter<differentiate_kernel>(Isa(), *static_cast<const Chain*>(chain), scores, gradient, scale, which);
   }
   template <class Chain>
-  static constexpr functions functions_of {
-#if TENSORNORM_X86_LEVELS
-    {&differentiate_at<baseline, Chain>, &differentiate_at<avx2, Chain>, &differentiate_at<avx512, Chain>}
-#else
-    {
-      &differentiate_at<baseline, Chain>, &differentiate_at<baseline, Chain>,
-          &differentiate_at<baseline, Chain>
-    }
-#endif
-  };
+  static constexpr functions functions_of{{&differentiate_at<isa_at<isa_level::baseline>, Chain>,
+                                           &differentiate_at<isa_at<isa_level::avx2>, Chain>,
+                                           &differentiate_at<isa_at<isa_level::avx512>, Chain>}};
 
-    const void* chain_ = nullptr;
-    bool changes_ = false;
-    const functions* functions_ = nullptr;
+  const void* chain_ = nullptr;
+  bool changes_ = false;
+  const functions* functions_ = nullptr;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

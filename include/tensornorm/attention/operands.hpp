@@ -15,9 +15,7 @@ inline constexpr index query_lanes = tile_vectors* vec_size<Isa, T>;
 /// Queries that a kernel takes side by side at this level.
 template <class T>
 index query_lanes_at(isa_level level) {
-  return level == isa_level::avx512 ? query_lanes<avx512, T>
-         : level == isa_level::avx2 ? query_lanes<avx2, T>
-                                    : query_lanes<baseline, T>;
+  return with_isa(level, []<class Isa>(Isa) { return query_lanes<Isa, T>; });
 }
 
 /// Pieces of memory one after another, each on a line of its own where the first is.

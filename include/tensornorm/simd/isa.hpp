@@ -2,10 +2,12 @@
 // picked at run time. Nothing else in the library names an instruction set in an attribute.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "../config.hpp"
 #include "amx.hpp"
@@ -66,6 +68,29 @@ struct avx512_bfloat16 : avx512_registers {};
 /// The same with products of tiles: Sapphire Rapids (takes_amx).
 struct avx512_amx : avx512_registers {};
 
+/// The level of all that the flags of the translation unit allow anyway, as -march=native may: no kernel is
+/// compiled for less.
+inline constexpr isa_level level_of_flags =
+    !TENSORNORM_X86_LEVELS || !baseline::has_fma || !baseline::has_f16c ? isa_level::baseline
+    : baseline::bytes == avx512::bytes                                  ? isa_level::avx512
+    : baseline::bytes == avx2::bytes                                    ? isa_level::avx2
+                                                                        : isa_level::baseline;
+
+/// The instruction set on which kernels run at a level.
+template <isa_level Level>
+using isa_at = std::conditional_t<
+    !TENSORNORM_X86_LEVELS || (Level == isa_level::baseline && level_of_flags == isa_level::baseline),
+    baseline,
+    std::conditional_t<Level == isa_level::avx512 || level_of_flags == isa_level::avx512, avx512, avx2>>;
+
+/// f(isa), with the instruction set on which kernels run at the level.
+template <class F>
+auto with_isa(isa_level level, const F& f) {
+  if (level == isa_level::avx512) return f(isa_at<isa_level::avx512>());
+  if (level == isa_level::avx2) return f(isa_at<isa_level::avx2>());
+  return f(isa_at<isa_level::baseline>());
+}
+
 inline const char* name(isa_level level) {
   return level == isa_level::avx512 ? "avx512" : level == isa_level::avx2 ? "avx2" : "baseline";
 }
@@ -95,14 +120,15 @@ inline constexpr std::string_view cap_with_bfloat16_dot = "avx512_bfloat16";
 /// avx512, and products of tiles of bfloat16.
 inline constexpr std::string_view cap_with_amx = "avx512_amx";
 
-/// best_isa(), or less if the environment says so: baseline, avx2, avx512 (which has no products of
-/// bfloat16), avx512_bfloat16 or avx512_amx. Any other word throws std::invalid_argument.
+/// best_isa(), or less if the environment says so, but never less than the flags of the translation unit:
+/// baseline, avx2, avx512 (which has no products of bfloat16), avx512_bfloat16 or avx512_amx. Any other word
+/// throws std::invalid_argument.
 inline isa_level capped_isa() {
   const isa_level best = best_isa();
   const std::string_view cap = isa_cap();
   if (cap.empty() || cap == cap_with_bfloat16_dot || cap == cap_with_amx) return best;
   for (isa_level level : {isa_level::baseline, isa_level::avx2, isa_level::avx512})
-    if (cap == name(level)) return level < best ? level : best;
+    if (cap == name(level)) return std::min(std::max(level, level_of_flags), best);
   throw std::invalid_argument("tensornorm: TENSORNORM_ISA is " + std::string(cap) +
                               ", expected baseline, avx2, avx512, avx512_bfloat16 or avx512_amx");
 }
@@ -234,12 +260,7 @@ TENSORNORM_BFLOAT16_INSTRUCTION void round_bfloat16_pairs(Lanes& pairs, const La
 /// Runs the kernel at a level that the machine has.
 template <class Kernel, class... Args>
 void dispatch_at(isa_level level, const Args&... args) {
-#if TENSORNORM_X86_LEVELS
-  if (level == isa_level::avx512) return enter<Kernel>(avx512(), args...);
-  if (level == isa_level::avx2) return enter<Kernel>(avx2(), args...);
-#endif
-  static_cast<void>(level);
-  enter<Kernel>(baseline(), args...);
+  with_isa(level, [&](auto isa) { enter<Kernel>(isa, args...); });
 }
 
 /// Runs the kernel at the level in use.
