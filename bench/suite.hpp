@@ -38,7 +38,7 @@ template <class Make>
 void add_benchmark(const std::string& name, const std::string& title, const amount& work, Make make) {
   const auto run = [title, work, make](benchmark::State& state) {
     auto pass = make();
-    if (state.max_iterations > 1) pass();  // what fits the cache is in the cache
+    pass();  // what fits the cache is in the cache
     for (auto _ : state) {
       pass();
       benchmark::ClobberMemory();

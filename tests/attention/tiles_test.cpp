@@ -159,6 +159,86 @@ TEST(attention_of_bfloat16, of_tiny_numbers_does_not_see_what_is_behind_a_mask) 
     }
 }
 
+/// The last queries of each head.
+attention_inputs<number> last_queries(const attention_inputs<number>& in, std::ptrdiff_t count) {
+  attention_inputs<number> few = in;
+  few.shape.queries = count;
+  few.q.clear();
+  for (std::ptrdiff_t head = 1; head <= in.shape.heads; ++head) {
+    const auto end = in.q.begin() + head * in.shape.queries * in.shape.dim;
+    few.q.insert(few.q.end(), end - count * in.shape.dim, end);
+  }
+  return few;
+}
+
+/// Whether the last `count` queries of each head have the same bits alone and among the others.
+testing::AssertionResult same_alone(const attention_inputs<number>& in, std::ptrdiff_t count,
+                                    const modifier_list<float>& m) {
+  const auto all = attended(attention_path::fused, in, m);
+  const auto few = attended(attention_path::fused, last_queries(in, count), m);
+  std::vector<number> expected;
+  for (std::ptrdiff_t head = 1; head <= in.shape.heads; ++head) {
+    const auto end = all.o.begin() + head * in.shape.queries * in.shape.size_of_v();
+    expected.insert(expected.end(), end - count * in.shape.size_of_v(), end);
+  }
+  return same_bits(few.o, expected);
+}
+
+modifier_list<float> mask_of(std::ptrdiff_t keys) {
+  modifier_list<float> m;
+  m.bias = make_spread<float>({1, 1, 1, 1}, [](const score_index&) { return 0.5f; });
+  m.lengths = {static_cast<std::int32_t>(keys)};
+  m.mask = make_spread<bool>({1, 1, 1, keys}, [](const score_index& s) { return s.key % 3 != 1; });
+  return m;
+}
+
+TEST(attention_of_bfloat16, of_a_few_queries_by_tiles_has_the_bits_of_many) {
+  struct sizes {
+    std::ptrdiff_t heads, queries;
+  };
+  // Rows of tiles: one, some, all, and one more.
+  for (const sizes few : {sizes{1, 1}, sizes{3, 1}, sizes{3, 5}, sizes{16, 1}, sizes{17, 1}, sizes{5, 8}})
+    for (const std::ptrdiff_t dim : {32, 40, 96})
+      for (const std::ptrdiff_t dim_v : {16, 32, 75})
+        for (const std::ptrdiff_t keys : {1, 15, 16, 33, 127, 160, 1041}) {
+          const attention_shape shape{.heads = 2 * few.heads,
+                                      .queries = 20,
+                                      .keys = keys,
+                                      .dim = dim,
+                                      .key_heads = 2,
+                                      .dim_v = dim_v};
+          auto in = make_inputs<number>(shape, 457);
+          EXPECT_TRUE(same_alone(in, few.queries, {})) << shape << ", " << few.queries << " alone";
+          if (keys < 3) continue;
+          EXPECT_TRUE(same_alone(in, few.queries, mask_of(keys)))
+              << shape << ", " << few.queries << ", masked";
+          // A value that nobody sees, and one that everybody sees.
+          in.v[at(dim_v + dim_v / 2)] = std::numeric_limits<number>::quiet_NaN();
+          in.v[at(2 * dim_v + dim_v / 2)] = std::numeric_limits<number>::infinity();
+          EXPECT_TRUE(same_alone(in, few.queries, mask_of(keys)))
+              << shape << ", " << few.queries << ", infinite";
+        }
+}
+
+TEST(attention_of_bfloat16, of_a_few_queries_by_tiles_may_begin_in_a_block_of_keys) {
+  for (const std::ptrdiff_t left : {3, 37, 100}) {
+    const attention_shape shape{
+        .heads = 4, .queries = 30, .keys = 301, .dim = 64, .key_heads = 2, .dim_v = 40};
+    modifier_list<float> m;
+    m.softcap = 50;
+    m.bias = make_spread<float>({1, 1, 1, 1}, [](const score_index&) { return 0.5f; });
+    m.alibi = {{0.25f, 0.5f, 0.25f, 0.5f}, tn::align::bottom_right};
+    m.causal = tn::align::bottom_right;
+    m.window = {left, 0, tn::align::bottom_right};
+    m.mask = make_spread<bool>({1, 1, 1, 1}, [](const score_index&) { return true; });
+    m.lengths = {301};
+    m.sinks = {0.0f, 1.0f, 0.0f, 1.0f};
+    for (const std::ptrdiff_t few : {1, 4, 8})
+      EXPECT_TRUE(same_alone(make_inputs<number>(shape, 458), few, m))
+          << few << " queries, " << left << " keys";
+  }
+}
+
 TEST(attention_of_bfloat16, begins_in_the_second_tile_of_a_block_of_keys) {
   // The second block of queries sees keys from 38 on.
   const attention_shape shape{.queries = 96, .keys = 96, .dim = 40, .dim_v = 20};

@@ -55,8 +55,10 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
   } else if (decodes(p)) {
     const chunk_states<P> states(p, nullptr);
     const index key_heads = p.shape.batch * p.shape.key_heads;
-    return {key_heads * states.chunks, decode_memory<P>::size(p, heads_at_once(p)), states.size(p.shape),
-            key_heads};
+    const index memory = with_products_at<P>(level, baseline(), [&]<class Isa>(Isa) {
+      return decode_memory<P>::size(p, heads_at_once(p), decode_tiles<Isa, P>::memory_for(p));
+    });
+    return {key_heads * states.chunks, memory, states.size(p.shape), key_heads};
   } else {
     const index memory = with_products_at<P>(level, baseline(), [&]<class Isa>(Isa) {
       return fused_memory<P, products_of<Isa, P>>::size(p.shape, lanes);

@@ -15,7 +15,9 @@ struct decode_attention {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
                                     typename P::compute* const& memory, typename P::compute* const& shared) {
-    attend<Isa>(p, decode_memory<P>(p, heads_at_once(p), memory), chunk_states<P>(p, shared), first, last);
+    const auto tiles = decode_tiles<Isa, P>::memory_for(p);
+    attend<Isa>(p, decode_memory<P>(p, heads_at_once(p), memory, tiles), chunk_states<P>(p, shared), first,
+                last);
   }
 
   template <class Isa, class P>
@@ -49,7 +51,7 @@ struct decode_attention {
   static TENSORNORM_INLINE void see(const P& p, const decode_memory<P>& memory, const chunk_states<P>& states,
                                     const unit_range& units) {
     const auto chunk_of = [&](index n) TENSORNORM_INLINE_LAMBDA {
-      return decode_chunk<Isa, P>{p, memory.of_head(p, n), states, units.first_head + n, units.chunk};
+      return decode_chunk<Isa, P>{p, memory.of_head(n), states, units.first_head + n, units.chunk};
     };
     key_range ranges[static_cast<std::size_t>(most_heads_at_once)];
     key_range all{p.shape.keys, 0};

@@ -3,7 +3,8 @@
 #pragma once
 
 #include "decode_scores.hpp"
-#include "weights.hpp"
+#include "decode_tiles.hpp"
+#include "decode_weights.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
@@ -16,6 +17,7 @@ struct decode_chunk {
   using S = typename P::data_type;
   using V = native_vec<Isa, T>;
   using terms = terms_of<Isa, P>;
+  using tiles = decode_tiles<Isa, P>;
   using one = vec<Isa, T, 1>;
 
   const P& p;
@@ -58,6 +60,15 @@ struct decode_chunk {
   }
 
  private:
+  /// Whether there are tiles, and rows enough for them to pay.
+  bool takes_tiles() const {
+    if constexpr (tiles::exist)
+      return rows() >= tiles::fewest_rows;
+    else
+      return false;
+  }
+  TENSORNORM_INLINE tiles by_tiles() const { return tiles(p, memory, rows()); }
+
   static constexpr bool in_pairs = terms::in_one == 2;
   static constexpr index numbers(index count) { return ceil_div(count, terms::in_one); }
 
@@ -75,6 +86,15 @@ struct decode_chunk {
       }
       for (index d = row < rows() ? numbers(dim) : 0; d < dim_step(); ++d) to[d] = 0;
     }
+    if constexpr (tiles::exist)
+      if (takes_tiles()) by_tiles().read_queries();
+  }
+
+  /// What comes after a block of keys and values.
+  TENSORNORM_INLINE tokens_ahead next_to(const head_view<const S>& k, const head_view<const S>& v) const {
+    if constexpr (tiles::exist)
+      if (takes_tiles()) return {k, p.shape.dim, v, p.shape.value_dim, memory.heads > 1, by_tiles().cost()};
+    return {k, p.shape.dim, v, p.shape.value_dim, ceil_div(rows(), decode_rows), memory.heads > 1};
   }
 
   /// Adds a part of a block of keys to the states.
@@ -86,9 +106,11 @@ struct decode_chunk {
     const S* const first_value = v.data + keys.first * v.token_step;
     const head_view<const S> block_of_keys{first_key, k.token_step, 1};
     const head_view<const S> block_of_values{first_value, v.token_step, 1};
-    tokens_ahead ahead(block_of_keys, p.shape.dim, block_of_values, p.shape.value_dim,
-                       ceil_div(rows(), decode_rows), memory.heads > 1);
-    decode_scores<Isa, P>{p, memory, ahead}.of(block_of_keys, rows(), count);
+    tokens_ahead ahead = next_to(block_of_keys, block_of_values);
+    index scored = 0;
+    if constexpr (tiles::exist)
+      if (takes_tiles()) scored = by_tiles().score(block_of_keys, count, ahead);
+    decode_scores<Isa, P>{p, memory, ahead}.of(block_of_keys, rows(), scored, count);
     bool needed = false;
     for (index g = 0; g < p.shape.group(); ++g) {
       const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
@@ -99,75 +121,38 @@ struct decode_chunk {
     }
     const bool mark =
         needed && !all_finite<V>(broadcast_matrix<S>{first_value, 1, v.token_step}, p.shape.value_dim, count);
+    index in_tiles = 0;
+    if constexpr (tiles::exist)
+      if (takes_tiles() && !mark) in_tiles = by_tiles().value_dims();
     index row = 0;
     for (; row + decode_rows <= rows(); row += decode_rows)
-      add_rows<decode_rows>(row, block_of_values, count, mark, ahead);
-    for (; row < rows(); ++row) add_rows<1>(row, block_of_values, count, mark, ahead);
+      add_rows<decode_rows>(row, block_of_values, in_tiles, count, mark, ahead);
+    for (; row < rows(); ++row) add_rows<1>(row, block_of_values, in_tiles, count, mark, ahead);
+    if constexpr (tiles::exist)
+      if (in_tiles > 0)
+        by_tiles().add_values(block_of_values, count, ahead, [this](index of_row) TENSORNORM_INLINE_LAMBDA {
+          return states.values(head, chunk, of_row);
+        });
   }
 
-  /// The largest lane. None is NaN.
-  template <class L>
-  static TENSORNORM_INLINE one largest(const L& v) {
-    if constexpr (L::size == 1)
-      return v;
-    else
-      return largest(larger(lower(v), upper(v)));
-  }
-
-  /// Scores of a row become weights. Returns the factor for what was summed before.
-  TENSORNORM_INLINE T weigh(T* score, index count, T* state, bool mark) const {
-    using packet = kernel::packet<Isa, T>;
-    if (const index in_last = count % V::size; in_last != 0)
-      keep_lanes<V>(score + (count - in_last), V::size, 0, in_last);
-    V top = V::splat(absent<T>);
-    for (index j = 0; j < count; j += V::size) top = larger(top, V::load(score + j));
-
-    const T scale = p.exponent_scale();
-    softmax_sum<one> sum{{one::splat(state[0]), one::splat(state[1])}};
-    const one factor = sum.raise(times(largest(top), one::splat(scale)));
-    const V shift = V::splat((one::splat(0) - finite_top(sum.state[0]))[0]);
-    constexpr int packets = partial_sums / packet::size;
-    packet part[static_cast<std::size_t>(packets)];
-    for (int n = 0; n < packets; ++n) part[n] = packet::splat(0);
-    const V c = V::splat(scale);
-    for (index j = 0; j < count; j += V::size) {
-      const V s = V::load(score + j);
-      const V weight = exp2(fma(s, c, shift));
-      weight.store(score + j);
-      TENSORNORM_UNROLL
-      for (int n = 0; n < V::size / packet::size; ++n) {
-        packet& sum_of_these = part[(j / packet::size + n) % packets];
-        sum_of_these = sum_of_these + packet::load(score + j + n * packet::size);
-      }
-      if (mark)
-        select(s < V::splat(std::numeric_limits<T>::lowest()), V::splat(absent_weight<T>), weight)
-            .store(score + j);
-    }
-    // (0 + 2) + (1 + 3)
-    T partial[partial_sums];
-    for (int n = 0; n < packets; ++n) part[n].store(partial + n * packet::size);
-    sum.state[1] = sum.state[1] + one::splat((partial[0] + partial[2]) + (partial[1] + partial[3]));
-    terms::template make_weights<V>(score, count);
-    sum.state[0].store(state);
-    sum.state[1].store(state + 1);
-    return factor[0];
-  }
-
+  /// Rows that begin at `row`: scores become weights, which meet the values from dim d on. Those below it are
+  /// left to tiles.
   template <int Rows>
-  TENSORNORM_INLINE void add_rows(index row, const head_view<const S>& v, index count, bool mark,
+  TENSORNORM_INLINE void add_rows(index row, const head_view<const S>& v, index d, index count, bool mark,
                                   tokens_ahead& ahead) const {
+    T* weights[Rows];
+    T* state[Rows];
+    for (int r = 0; r < Rows; ++r) {
+      weights[r] = memory.scores + (row + r) * key_block;
+      state[r] = states.softmax(head, chunk, row + r);
+    }
     T factor[Rows];
-    for (int r = 0; r < Rows; ++r)
-      factor[r] =
-          weigh(memory.scores + (row + r) * key_block, count, states.softmax(head, chunk, row + r), mark);
-    add_values<Rows>(row, factor, v, count, mark, ahead);
-  }
-
-  /// values = values * factor + Σ weight · value, for Rows rows that begin at `row`.
-  template <int Rows>
-  TENSORNORM_INLINE void add_values(index row, const T (&factor)[Rows], const head_view<const S>& v,
-                                    index count, bool mark, tokens_ahead& ahead) const {
-    index d = 0;
+    weigh<V>(weights, count, p.exponent_scale(), mark, state, factor);
+    for (int r = 0; r < Rows; ++r) {
+      if constexpr (tiles::exist)
+        if (d > 0) by_tiles().keep(row + r, weights[r], count, factor[r], ahead);
+      terms::template make_weights<V>(weights[r], count);
+    }
     add_wide<8 / Rows>(row, factor, v, d, count, mark, ahead);
     for (; d < p.shape.value_dim; ++d) add_dims<one, 1, Rows>(row, factor, v, d, count, mark, ahead);
   }

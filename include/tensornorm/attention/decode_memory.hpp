@@ -68,30 +68,40 @@ index heads_at_once(const P& p) {
   return std::clamp(std::min(in_page, p.shape.key_heads), index{1}, most_heads_at_once);
 }
 
+/// What decode_tiles needs: for the queries of each head, and once.
+struct memory_of_tiles {
+  index queries = 0;
+  index rest = 0;
+};
+
 /// Memory for one thread. Queries and weights may be pairs (terms_of).
 template <class P>
 struct decode_memory {
   using T = typename P::compute;
 
-  index heads;  // that are worked on at once
-  T* queries;   // heads x rows x dim, with zeros up to whole packets
-  T* scores;    // rows x key_block
+  index heads;       // that are worked on at once
+  index of_queries;  // numbers from those of one head to those of the next
+  T* queries;        // rows x dim, with zeros up to whole packets; then what tiles have of them
+  T* scores;         // rows x key_block
+  T* tiles;          // the rest of what tiles need
 
-  static index size(const P& p, index heads) {
+  static index size(const P& p, index heads, const memory_of_tiles& tiles = {}) {
     const index rows = padded_rows(rows_of(p));
-    return heads * rows * padded_dim(p.shape.dim) + rows * key_block;
+    return heads * (rows * padded_dim(p.shape.dim) + tiles.queries) + rows * key_block +
+           memory_arena<T>::padded(tiles.rest);
   }
-  decode_memory(const P& p, index at_once, T* memory) : heads(at_once) {
+  decode_memory(const P& p, index at_once, T* memory, const memory_of_tiles& of_tiles = {})
+      : heads(at_once), of_queries(padded_rows(rows_of(p)) * padded_dim(p.shape.dim) + of_tiles.queries) {
     memory_arena<T> arena{memory};
-    const index rows = padded_rows(rows_of(p));
-    queries = arena.take(heads * rows * padded_dim(p.shape.dim));
-    scores = arena.take(rows * key_block);
+    queries = arena.take(heads * of_queries);
+    scores = arena.take(padded_rows(rows_of(p)) * key_block);
+    tiles = arena.take(of_tiles.rest);
   }
 
   /// That of one of the heads that are worked on at once: it shares all but its queries.
-  decode_memory of_head(const P& p, index n) const {
+  decode_memory of_head(index n) const {
     decode_memory its = *this;
-    its.queries += n * padded_rows(rows_of(p)) * padded_dim(p.shape.dim);
+    its.queries += n * of_queries;
     return its;
   }
 };

@@ -83,11 +83,12 @@ struct decode_scores {
   const decode_memory<P>& memory;
   tokens_ahead& ahead;
 
-  /// Scores of `count` keys, at most a block, whose dims lie side by side: one block for each row of queries.
-  TENSORNORM_INLINE void of(const head_view<const S>& k, index rows, index count) const {
+  /// Scores of keys [first, count), at most a block, whose dims lie side by side: one block for each row of
+  /// queries. `first` is a multiple of all lanes.
+  TENSORNORM_INLINE void of(const head_view<const S>& k, index rows, index first, index count) const {
     const typename terms::arithmetic products;
     for (index row = 0; row < padded_rows(rows); row += decode_rows)
-      for (index j = 0; j < count; j += lanes::size)
+      for (index j = first; j < count; j += lanes::size)
         if (rows == 1)
           score<1>(k, count, row, j);
         else

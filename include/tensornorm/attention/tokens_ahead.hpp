@@ -158,6 +158,17 @@ class tokens_ahead {
                      : reads_streams_side_by_side() ? next_block(k, dim, v, value_dim, groups)
                                                     : next_tokens(k, dim, v, value_dim)) {}
 
+  /// The same for one group of queries. What is asked for is spread over all of the work, of whose cost
+  /// `cost` is told of while it is done.
+  template <class S>
+  TENSORNORM_INLINE tokens_ahead(const head_view<const S>& k, index dim, const head_view<const S>& v,
+                                 index value_dim, bool between_heads, index cost)
+      : tokens_ahead(k, dim, v, value_dim, 1, between_heads) {
+    if (!evenly_) return;
+    cost_ = cost;
+    lines_of_block_ = key_block * (lines_ahead::lines_of<S>(dim) + lines_ahead::lines_of<S>(value_dim));
+  }
+
   /// Whether to ask while a group reads `Keys` keys, which begin with key j of the block.
   template <int Keys>
   TENSORNORM_INLINE bool asks(index group, index j) const {
@@ -180,6 +191,19 @@ class tokens_ahead {
       values_.ask_for(lines_of_value_ * dims, value_dim_ * groups_);
     else if (group + d == 0)
       values_.ask_for(lines_of_value_, 1);
+  }
+
+  /// Work of this cost is about to be done. False where the cost is not what counts.
+  TENSORNORM_INLINE bool while_working(index cost) {
+    if (cost_ == 0) return false;
+    const index of_group = lines_ahead::at_a_time * cost_;
+    for (due_ += cost * lines_of_block_; due_ >= of_group; due_ -= of_group) {
+      lines_ahead& half = 2 * asked_ < lines_of_block_ ? keys_ : values_;
+      asked_ += lines_ahead::at_a_time;
+      TENSORNORM_UNROLL
+      for (int number = 0; number < lines_ahead::pairs; ++number) half.ask(number);
+    }
+    return true;
   }
 
  private:
@@ -240,6 +264,10 @@ class tokens_ahead {
   index value_dim_;
   index groups_;
   bool evenly_;
+  index cost_ = 0;
+  index lines_of_block_ = 0;
+  index asked_ = 0;
+  index due_ = 0;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel
