@@ -23,6 +23,9 @@ std::vector<attention_shape> shapes() {
   for (const std::ptrdiff_t keys : {1, 15, 63, 64, 65, 127, 130, 1023, 1025, 2050})
     for (const std::ptrdiff_t queries : {1, 2, 7, 8, 65})
       all.push_back({.heads = 2, .queries = queries, .keys = keys, .dim = 16, .key_heads = 2, .dim_v = 20});
+  // Queries that share keys fill rows of tiles, where the machine has them.
+  for (const std::ptrdiff_t keys : {1, 15, 16, 31, 33, 130})
+    all.push_back({.heads = 12, .queries = 1, .keys = keys, .dim = 32, .key_heads = 2, .dim_v = 40});
   all.push_back({.batch = 2, .queries = 129, .keys = 129, .dim = 64});
   all.push_back({.batch = 2, .queries = 70, .keys = 70, .dim = 128, .dim_v = 256});
   return all;
