@@ -210,6 +210,11 @@ class tokens_ahead {
   struct of_values {
     index lines;  // of a token
     index dim;
+
+    template <class S>
+    static of_values of(index dim) {
+      return {lines_ahead::lines_of<S>(dim), dim};
+    }
   };
 
   /// evenly: while all of the block is read, for each of the groups. Else as it is read for the first time.
@@ -228,9 +233,7 @@ class tokens_ahead {
                                                    const head_view<const S>& v, index value_dim,
                                                    index groups) {
     return {lines_ahead::of_parts(k, dim, v, value_dim, 0),
-            lines_ahead::of_parts(k, dim, v, value_dim, key_block / 8),
-            {lines_ahead::lines_of<S>(value_dim), value_dim},
-            groups,
+            lines_ahead::of_parts(k, dim, v, value_dim, key_block / 8), of_values::of<S>(value_dim), groups,
             true};
   }
   /// In the order of memory, and pages far ahead, since finding a page takes longer than reading it.
@@ -240,10 +243,7 @@ class tokens_ahead {
     constexpr index values_ahead = 16;
     constexpr index far = 256;
     return {lines_ahead::in_order(k, key_block, dim, far),
-            lines_ahead::in_order(v, values_ahead, value_dim, far),
-            {lines_ahead::lines_of<S>(value_dim), value_dim},
-            1,
-            false};
+            lines_ahead::in_order(v, values_ahead, value_dim, far), of_values::of<S>(value_dim), 1, false};
   }
   /// In the order of memory, as late as can be: of the next block only the first tokens are asked for, and
   /// keep while those of other heads are read.
@@ -251,11 +251,8 @@ class tokens_ahead {
   static TENSORNORM_INLINE tokens_ahead few_tokens(const head_view<const S>& k, index dim,
                                                    const head_view<const S>& v, index value_dim) {
     constexpr index ahead = 12;
-    return {lines_ahead::in_order(k, ahead, dim, 0),
-            lines_ahead::in_order(v, ahead, value_dim, 0),
-            {lines_ahead::lines_of<S>(value_dim), value_dim},
-            1,
-            false};
+    return {lines_ahead::in_order(k, ahead, dim, 0), lines_ahead::in_order(v, ahead, value_dim, 0),
+            of_values::of<S>(value_dim), 1, false};
   }
 
   lines_ahead keys_;
