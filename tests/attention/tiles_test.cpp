@@ -196,7 +196,7 @@ TEST(attention_of_bfloat16, of_a_few_queries_by_tiles_has_the_bits_of_many) {
   struct sizes {
     std::ptrdiff_t heads, queries;
   };
-  // Rows of tiles: one, some, all, and one more.
+  // Rows of queries: too few for tiles, nearly a tile, a tile, one more, and several tiles.
   for (const sizes few : {sizes{1, 1}, sizes{3, 1}, sizes{3, 5}, sizes{16, 1}, sizes{17, 1}, sizes{5, 8}})
     for (const std::ptrdiff_t dim : {32, 40, 96})
       for (const std::ptrdiff_t dim_v : {16, 32, 75})

@@ -5,6 +5,11 @@
 
 namespace tn = tensornorm;
 
+#ifdef LEAST_ISA
+// No kernel is compiled for less than the flags of its unit.
+static_assert(tn::kernel::isa_at<tn::kernel::isa_level::baseline>::level >= tn::kernel::isa_level::LEAST_ISA);
+#endif
+
 void UNIT(const float* x_data, const float* weight_data, const float* bias_data, float* y_data) {
   using matrix = Eigen::Tensor<float, 2, Eigen::RowMajor>;
   const Eigen::TensorMap<const matrix> x(x_data, rows, size);

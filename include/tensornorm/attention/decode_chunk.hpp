@@ -93,7 +93,9 @@ struct decode_chunk {
   /// What comes after a block of keys and values.
   TENSORNORM_INLINE tokens_ahead next_to(const head_view<const S>& k, const head_view<const S>& v) const {
     if constexpr (tiles::exist)
-      if (takes_tiles()) return {k, p.shape.dim, v, p.shape.value_dim, memory.heads > 1, by_tiles().cost()};
+      if (takes_tiles())
+        return tokens_ahead::by_cost(k, p.shape.dim, v, p.shape.value_dim, memory.heads > 1,
+                                     by_tiles().cost());
     return {k, p.shape.dim, v, p.shape.value_dim, ceil_div(rows(), decode_rows), memory.heads > 1};
   }
 

@@ -158,15 +158,17 @@ class tokens_ahead {
                      : reads_streams_side_by_side() ? next_block(k, dim, v, value_dim, groups)
                                                     : next_tokens(k, dim, v, value_dim)) {}
 
-  /// The same for one group of queries. What is asked for is spread over all of the work, of whose cost
-  /// `cost` is told of while it is done.
+  /// The same for one group of queries. What is asked for is spread over all of the work, which costs `cost`
+  /// and tells while_working() of its parts.
   template <class S>
-  TENSORNORM_INLINE tokens_ahead(const head_view<const S>& k, index dim, const head_view<const S>& v,
-                                 index value_dim, bool between_heads, index cost)
-      : tokens_ahead(k, dim, v, value_dim, 1, between_heads) {
-    if (!evenly_) return;
-    cost_ = cost;
-    lines_of_block_ = key_block * (lines_ahead::lines_of<S>(dim) + lines_ahead::lines_of<S>(value_dim));
+  static TENSORNORM_INLINE tokens_ahead by_cost(const head_view<const S>& k, index dim,
+                                                const head_view<const S>& v, index value_dim,
+                                                bool between_heads, index cost) {
+    tokens_ahead ahead(k, dim, v, value_dim, 1, between_heads);
+    if (!ahead.evenly_) return ahead;
+    ahead.cost_ = cost;
+    ahead.lines_of_block_ = key_block * (lines_ahead::lines_of<S>(dim) + lines_ahead::lines_of<S>(value_dim));
+    return ahead;
   }
 
   /// Whether to ask while a group reads `Keys` keys, which begin with key j of the block.
