@@ -14,7 +14,8 @@ using tn::align;
 constexpr attention_shape shapes[] = {
     {.batch = 2, .heads = 4, .queries = 1, .keys = 70, .dim = 8, .key_heads = 2, .dim_v = 5},
     {.batch = 2, .heads = 2, .queries = 67, .keys = 130, .dim = 17},
-    {.batch = 1, .heads = 2, .queries = 6, .keys = 1030, .dim = 16, .key_heads = 1, .dim_v = 20}};
+    {.batch = 1, .heads = 2, .queries = 6, .keys = 1030, .dim = 16, .key_heads = 1, .dim_v = 20},
+    {.batch = 2, .heads = 2, .queries = 201, .keys = 230, .dim = 9, .key_heads = 1, .dim_v = 6}};
 
 struct layouts : testing::TestWithParam<attention_path> {
   /// run(the function under test).

@@ -22,14 +22,16 @@ class amx_products {
   using T = typename P::compute;
   using terms = amx_terms;
 
-  static index size(const heads_shape& s, index lanes) {
+  static index size(const P& p, index lanes) {
     using arena = memory_arena<T>;
+    const heads_shape& s = p.shape;
     return arena::padded(whole_depth(s.dim) * lanes) + arena::padded(whole_rows(s.keys) * pairs(s.dim)) +
            arena::padded(ceil_div(s.keys, key_block) * values_step(s.value_dim)) +
            arena::padded(ceil_div(s.keys, key_block)) + arena::padded(key_block * s.value_dim) +
            arena::padded(2 * sums_of_part);
   }
-  void take_memory(const heads_shape& s, index lanes, memory_arena<T>& arena) {
+  void take_memory(const P& p, index lanes, memory_arena<T>& arena) {
+    const heads_shape& s = p.shape;
     queries_ = arena.take(whole_depth(s.dim) * lanes);
     keys_ = arena.take(whole_rows(s.keys) * pairs(s.dim));
     values_ = arena.take(ceil_div(s.keys, key_block) * values_step(s.value_dim));
@@ -39,15 +41,15 @@ class amx_products {
   }
 
   template <class Isa>
-  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, index lanes) {
+  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, const key_range& visible, index lanes) {
     using V = native_vec<Isa, T>;
     dim_ = p.shape.dim;
     value_dim_ = p.shape.value_dim;
-    if (head_.changes(p, at)) {
-      const index key_head = at.head / p.shape.group();
-      pack_keys(head_of(p.k, p.k_strides, at.batch, key_head), at.keys);
-      pack_values<Isa>(head_of(p.v, p.v_strides, at.batch, key_head), at.keys);
-    }
+    const index key_head = at.head / p.shape.group();
+    packed_.add(p, at, visible, [&](const key_range& keys) TENSORNORM_INLINE_LAMBDA {
+      pack_keys(head_of(p.k, p.k_strides, at.batch, key_head), keys);
+      pack_values<Isa>(head_of(p.v, p.v_strides, at.batch, key_head), keys);
+    });
     pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, dim_,
                     queries_, lanes);
     std::fill(queries_ + dim_ * lanes, queries_ + whole_depth(dim_) * lanes, T{0});
@@ -112,21 +114,21 @@ class amx_products {
   /// Numbers that the values of a block of keys take.
   static constexpr index values_step(index value_dim) { return whole_rows(value_dim) * (key_block / 2); }
 
-  TENSORNORM_INLINE void pack_keys(const head_view<const bfloat16>& k, index keys) {
+  TENSORNORM_INLINE void pack_keys(const head_view<const bfloat16>& k, const key_range& keys) {
     const index step = pairs(dim_);
-    for (index j = 0; j < whole_rows(keys); ++j) {
+    for (index j = keys.first; j < whole_rows(keys.last); ++j) {
       T* const to = keys_ + j * step;
-      if (j < keys) pair_terms::pack_keys({k.data + j * k.token_step, k.token_step, k.dim_step}, 1, dim_, to);
-      std::fill(to + (j < keys ? ceil_div(dim_, index{2}) : 0), to + step, T{0});
+      if (j < keys.last) pair_terms::pack_keys(tokens_from(k, j), 1, dim_, to);
+      std::fill(to + (j < keys.last ? ceil_div(dim_, index{2}) : 0), to + step, T{0});
     }
   }
 
   /// Dims of values become rows, of all keys of a block.
   template <class Isa>
-  TENSORNORM_INLINE void pack_values(const head_view<const bfloat16>& v, index keys) {
+  TENSORNORM_INLINE void pack_values(const head_view<const bfloat16>& v, const key_range& keys) {
     using V = native_vec<Isa, T>;
-    for (index j = 0; j < keys; j += key_block) {
-      const index count = keys - j < key_block ? keys - j : key_block;
+    for (index j = keys.first; j < keys.last; j += key_block) {
+      const index count = keys.last - j < key_block ? keys.last - j : key_block;
       pack_lanes<Isa>(v, j, count, value_dim_, wide_values_, key_block);
       finite_[j / key_block] =
           all_finite<V>(broadcast_matrix<T>{wide_values_, key_block, 1}, value_dim_, key_block) ? T{1} : T{0};
@@ -184,7 +186,7 @@ class amx_products {
   T* sums_ = nullptr;         // of two parts of a product, or of a dim
   index dim_ = 0;
   index value_dim_ = 0;
-  packed_head head_;
+  packed_keys packed_;
 };
 
 #endif  // TENSORNORM_AMX

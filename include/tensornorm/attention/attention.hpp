@@ -51,7 +51,7 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
   const index heads = p.shape.batch * p.shape.heads;
   const index lanes = query_lanes_at<typename P::compute>(level);
   if constexpr (Path == attention_path::unfused) {
-    return {heads, unfused_memory<P>::size(p.shape, lanes), 0, 0};
+    return {heads, unfused_memory<P>::size(p, lanes), 0, 0};
   } else if (decodes(p)) {
     const chunk_states<P> states(p, nullptr);
     const index key_heads = p.shape.batch * p.shape.key_heads;
@@ -61,7 +61,7 @@ attention_work work_of(const P& p, isa_level level = active_isa()) {
     return {key_heads * states.chunks, memory, states.size(p.shape), key_heads};
   } else {
     const index memory = with_products_at<P>(level, baseline(), [&]<class Isa>(Isa) {
-      return fused_memory<P, products_of<Isa, P>>::size(p.shape, lanes);
+      return fused_memory<P, products_of<Isa, P>>::size(p, lanes);
     });
     return {heads * ceil_div(p.shape.queries, lanes), memory, 0, 0};
   }

@@ -28,10 +28,10 @@ struct bias_gradient_memory {
   key_operands<P> operands;
 
   static index size(const P& p) {
-    return gradient_queries<P>::size(p.shape) + gradient_tile<P>::size() + key_operands<P>::size(p.shape);
+    return gradient_queries<P>::size(p.shape) + gradient_tile<P>::size() + key_operands<P>::size(p);
   }
   bias_gradient_memory(const P& p, memory_arena<T> arena) : queries(p.shape, arena), tile(arena) {
-    operands.take_memory(p.shape, arena);
+    operands.take_memory(p, arena);
   }
 };
 
@@ -74,10 +74,10 @@ struct bias_gradient {
   template <class Isa, class P>
   static TENSORNORM_INLINE void add(const P& p, const bias_shape& bias, const query_block& at, double* sums,
                                     bias_gradient_memory<P>& m) {
-    m.operands.template look_at<Isa>(p, at);
     m.queries.template read<Isa>(p, at);
-    const gradient_block<Isa, P> block{p, m.queries, m.tile, at, m.operands.keys, m.operands.values};
     const key_range visible = intersection(p.modifiers.visible(at), {0, at.keys});
+    m.operands.template look_at<Isa>(p, at, visible);
+    const gradient_block<Isa, P> block{p, m.queries, m.tile, at, m.operands.keys, m.operands.values};
     for (index j = visible.first; j < visible.last; j += key_block) {
       const index last = j + key_block < visible.last ? j + key_block : visible.last;
       block.look_at(j, last, false, score_gradient::of_bias);

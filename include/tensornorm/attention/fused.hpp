@@ -47,14 +47,16 @@ struct fused_memory {
   state_stack<T> states;
 
   /// Numbers that it takes for `lanes` queries.
-  static index size(const heads_shape& s, index lanes) {
+  static index size(const P& p, index lanes) {
     using arena = memory_arena<T>;
+    const heads_shape& s = p.shape;
     index total = arena::padded(key_block * lanes) + arena::padded(lanes);
     total += states_for(s.keys) * (arena::padded(s.value_dim * lanes) + 2 * arena::padded(lanes));
-    return total + Products::size(s, lanes);
+    return total + Products::size(p, lanes);
   }
-  fused_memory(const heads_shape& s, index lanes, T* memory) {
+  fused_memory(const P& p, index lanes, T* memory) {
     memory_arena<T> arena{memory};
+    const heads_shape& s = p.shape;
     scores = arena.take(key_block * lanes);
     factor = arena.take(lanes);
     for (int n = 0; n < states_for(s.keys); ++n) {
@@ -62,7 +64,7 @@ struct fused_memory {
       T* const largest = arena.take(lanes);
       states.give_back({weighted, {largest, arena.take(lanes)}});
     }
-    products.take_memory(s, lanes, arena);
+    products.take_memory(p, lanes, arena);
   }
 };
 
@@ -192,19 +194,19 @@ struct fused_attention {
     using T = typename P::compute;
     using products = products_of<Isa, P>;
     constexpr index width = query_lanes<Isa, T>;
-    const heads_shape& s = p.shape;
-    const index blocks = ceil_div(s.queries, width);
-    fused_memory<P, products> m(s, width, memory);
+    const index blocks = ceil_div(p.shape.queries, width);
+    fused_memory<P, products> m(p, width, memory);
     const auto queries = [&](index unit) TENSORNORM_INLINE_LAMBDA {
       return queries_of(p, unit / blocks, unit % blocks * width, width);
     };
     for (index unit = first; unit < last; ++unit) {
       const query_block at = queries(unit);
       const index lanes = ceil_div(at.last - at.first, vec_size<Isa, T>) * vec_size<Isa, T>;
-      m.products.template look_at<Isa>(p, at, lanes);
+      const key_range visible = p.modifiers.visible(at);
+      m.products.template look_at<Isa>(p, at, visible, lanes);
       rows_ahead next;
       if (unit + 1 < last) next = queries_ahead(p, queries(unit + 1));
-      fused_block<Isa, P, products>{p, m, at, lanes, p.modifiers.visible(at), next}.run();
+      fused_block<Isa, P, products>{p, m, at, lanes, visible, next}.run();
     }
   }
 

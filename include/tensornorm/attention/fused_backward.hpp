@@ -54,7 +54,7 @@ struct gradient_memory {
   static index size(const P& p) {
     const gradient_plan<P> plan(p);
     return gradient_queries<P>::size(p.shape) + gradient_tile<P>::size() + arena::padded(plan.query_sums()) +
-           arena::padded(plan.key_sums()) + arena::padded(plan.key_blocks) + key_operands<P>::size(p.shape);
+           arena::padded(plan.key_sums()) + arena::padded(plan.key_blocks) + key_operands<P>::size(p);
   }
   gradient_memory(const P& p, arena memory)
       : queries(p.shape, memory),
@@ -62,7 +62,7 @@ struct gradient_memory {
         query_sums(memory.take(gradient_plan<P>(p).query_sums())),
         key_sums(memory.take(gradient_plan<P>(p).key_sums())),
         finite_keys(memory.take(gradient_plan<P>(p).key_blocks)) {
-    operands.take_memory(p.shape, memory);
+    operands.take_memory(p, memory);
   }
 };
 
@@ -85,7 +85,7 @@ struct fused_key_head {
     T* of_keys = total;
     std::fill_n(total, plan.key_length, T{0});
     const index first_head = batch * p.shape.heads + key_head * p.shape.group();
-    memory.operands.template look_at<Isa>(p, queries_of(p, first_head, 0, lanes));
+    memory.operands.template look_at<Isa>(p, queries_of(p, first_head, 0, lanes), {0, p.keys(batch)});
     look_at_keys();
     for (index n = 0; n < plan.query_blocks; ++n) {
       block(queries_of(p, first_head + n / blocks, n % blocks * lanes, lanes), of_keys);

@@ -51,8 +51,7 @@ TENSORNORM_INLINE void pack_padded_rows(const head_view<const S>& x, index first
   const index step = padded_dim<T>(dim);
   for (index i = 0; i < count; ++i) {
     T* const row = to + i * step;
-    pack_rows<Isa>(head_view<const S>{x.data + (first + i) * x.token_step, x.token_step, x.dim_step}, 1, dim,
-                   row);
+    pack_rows<Isa>(tokens_from(x, first + i), 1, dim, row);
     std::fill(row + dim, row + step, T{0});
   }
 }

@@ -39,63 +39,104 @@ query_block queries_of(const P& p, index head, index first, index width) {
   return {batch, head % p.shape.heads, first, last, p.shape.queries, p.keys(batch)};
 }
 
-/// The key head, counted through the batch, that operands have been packed of.
-class packed_head {
+/// Which keys have been packed, and of which key head: what a block of queries sees is packed, in whole
+/// blocks of keys, when the first comes that sees it.
+class packed_keys {
  public:
-  /// Whether the keys of a block of queries are of another one, which is to be packed then.
-  template <class P>
-  bool changes(const P& p, const query_block& at) {
-    const index before = number_;
-    number_ = at.batch * p.shape.key_heads + at.head / p.shape.group();
-    return number_ != before;
+  /// pack(keys) for those of the visible ones that are not there yet.
+  template <class P, class Pack>
+  TENSORNORM_INLINE void add(const P& p, const query_block& at, const key_range& visible, const Pack& pack) {
+    if (visible.first >= visible.last) return;
+    const index last_block = ceil_div(visible.last, key_block) * key_block;
+    const key_range blocks{visible.first - visible.first % key_block,
+                           last_block < at.keys ? last_block : at.keys};
+    const index head = at.batch * p.shape.key_heads + at.head / p.shape.group();
+    if (head != head_ || blocks.last < packed_.first || packed_.last < blocks.first)
+      packed_ = {blocks.first, blocks.first};
+    head_ = head;
+    for (const key_range& missing :
+         {key_range{blocks.first, packed_.first}, key_range{packed_.last, blocks.last}})
+      if (missing.first < missing.last) pack(missing);
+    packed_ = hull(packed_, blocks);
   }
 
  private:
-  index number_ = -1;
+  index head_ = -1;  // counted through the batch
+  key_range packed_{0, 0};
 };
 
-/// Keys and values of one head, where they lie; 16-bit ones are widened, a head at a time.
+/// Keys or values as a product takes them: where they lie, or packed. 16-bit ones are packed to be widened;
+/// others where their rows are apart and many queries read them, who then find them in fewer pages.
+template <class P>
+struct packed_rows {
+  using S = typename P::data_type;
+  using T = typename P::compute;
+
+  T* rows = nullptr;  // tokens x dim, if they are packed
+
+  static bool packs(const P& p, const heads_strides& x, index dim) {
+    if (!std::is_same_v<S, T>) return true;
+    if (x.token == 1 || (x.dim == 1 && x.token == dim)) return false;
+    const index queries = p.shape.queries * p.shape.group();
+    return queries > (x.dim == 1 ? 64 : 192);
+  }
+  static index size(const P& p, const heads_strides& x, index dim) {
+    return packs(p, x, dim) ? memory_arena<T>::padded(p.shape.keys * dim) : 0;
+  }
+  void take_memory(const P& p, const heads_strides& x, index dim, memory_arena<T>& arena) {
+    if (packs(p, x, dim)) rows = arena.take(p.shape.keys * dim);
+  }
+  template <class Isa>
+  TENSORNORM_INLINE void pack(const head_view<const S>& x, const key_range& tokens, index dim) const {
+    if (rows)
+      pack_rows<Isa>(tokens_from(x, tokens.first), tokens.last - tokens.first, dim,
+                     rows + tokens.first * dim);
+  }
+  /// Where the tokens of x are found.
+  TENSORNORM_INLINE head_view<const T> found(const head_view<const S>& x, index dim) const {
+    if constexpr (std::is_same_v<S, T>)
+      if (!rows) return x;
+    return {rows, dim, 1};
+  }
+};
+
+/// Keys and values of one head.
 template <class P>
 struct key_operands {
   using T = typename P::compute;
-  static constexpr bool widens = !std::is_same_v<typename P::data_type, T>;
 
   broadcast_matrix<T> keys;    // rows are keys
   broadcast_matrix<T> values;  // rows are dims of the values
 
-  static index size(const heads_shape& s) {
-    using arena = memory_arena<T>;
-    return widens ? arena::padded(s.keys * s.dim) + arena::padded(s.keys * s.value_dim) : 0;
+  static index size(const P& p) {
+    return packed_rows<P>::size(p, p.k_strides, p.shape.dim) +
+           packed_rows<P>::size(p, p.v_strides, p.shape.value_dim);
   }
-  void take_memory(const heads_shape& s, memory_arena<T>& arena) {
-    if constexpr (widens) {
-      wide_keys_ = arena.take(s.keys * s.dim);
-      wide_values_ = arena.take(s.keys * s.value_dim);
-    }
+  void take_memory(const P& p, memory_arena<T>& arena) {
+    keys_.take_memory(p, p.k_strides, p.shape.dim, arena);
+    values_.take_memory(p, p.v_strides, p.shape.value_dim, arena);
   }
 
+  /// The keys and values that a block of queries sees.
   template <class Isa>
-  TENSORNORM_INLINE void look_at(const P& p, const query_block& at) {
+  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, const key_range& visible) {
     const index key_head = at.head / p.shape.group();
     const auto k = head_of(p.k, p.k_strides, at.batch, key_head);
     const auto v = head_of(p.v, p.v_strides, at.batch, key_head);
-    if constexpr (widens) {
-      if (wide_head_.changes(p, at)) {
-        pack_rows<Isa>(k, at.keys, p.shape.dim, wide_keys_);
-        pack_rows<Isa>(v, at.keys, p.shape.value_dim, wide_values_);
-      }
-      keys = {wide_keys_, p.shape.dim, 1};
-      values = {wide_values_, 1, p.shape.value_dim};
-    } else {
-      keys = {k.data, k.token_step, k.dim_step};
-      values = {v.data, v.dim_step, v.token_step};
-    }
+    packed_.add(p, at, visible, [&](const key_range& tokens) TENSORNORM_INLINE_LAMBDA {
+      keys_.template pack<Isa>(k, tokens, p.shape.dim);
+      values_.template pack<Isa>(v, tokens, p.shape.value_dim);
+    });
+    const auto of_keys = keys_.found(k, p.shape.dim);
+    const auto of_values = values_.found(v, p.shape.value_dim);
+    keys = {of_keys.data, of_keys.token_step, of_keys.dim_step};
+    values = {of_values.data, of_values.dim_step, of_values.token_step};
   }
 
  private:
-  T* wide_keys_ = nullptr;    // keys x dim
-  T* wide_values_ = nullptr;  // keys x value_dim
-  packed_head wide_head_;
+  packed_rows<P> keys_;
+  packed_rows<P> values_;
+  packed_keys packed_;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

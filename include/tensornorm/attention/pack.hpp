@@ -142,12 +142,18 @@ TENSORNORM_INLINE void unpack_lanes(const T* lanes, index width, const T* factor
 /// rows[token * dim + d] = x(token, d).
 template <class Isa, class T, class S>
 TENSORNORM_INLINE void pack_rows(const head_view<const S>& x, index tokens, index dim, T* rows) {
-  for (index t = 0; t < tokens; ++t) {
-    const S* const from = x.data + t * x.token_step;
-    if (x.dim_step == 1)
-      widen_row<Isa>(from, dim, rows + t * dim);
-    else
-      for (index d = 0; d < dim; ++d) rows[t * dim + d] = widen<T>(from[d * x.dim_step]);
+  if (x.dim_step == 1) {
+    for (index t = 0; t < tokens; ++t) widen_row<Isa>(x.data + t * x.token_step, dim, rows + t * dim);
+    return;
+  }
+  // The numbers of a dim, which are nearer to each other than those of a token; of a few tokens at a time,
+  // whose rows stay in the cache.
+  constexpr index few = 64;
+  for (index first = 0; first < tokens; first += few) {
+    const index last = first + few < tokens ? first + few : tokens;
+    for (index d = 0; d < dim; ++d)
+      for (index t = first; t < last; ++t)
+        rows[t * dim + d] = widen<T>(x.data[t * x.token_step + d * x.dim_step]);
   }
 }
 

@@ -19,12 +19,14 @@ class pair_products {
   using T = typename P::compute;
   using terms = pair_terms;
 
-  static index size(const heads_shape& s, index lanes) {
+  static index size(const P& p, index lanes) {
     using arena = memory_arena<T>;
+    const heads_shape& s = p.shape;
     return arena::padded(s.dim * lanes) + arena::padded(s.keys * pairs(s.dim)) +
            arena::padded(pairs(s.keys) * s.value_dim) + arena::padded(ceil_div(s.keys, key_block));
   }
-  void take_memory(const heads_shape& s, index lanes, memory_arena<T>& arena) {
+  void take_memory(const P& p, index lanes, memory_arena<T>& arena) {
+    const heads_shape& s = p.shape;
     queries_ = arena.take(s.dim * lanes);
     keys_ = arena.take(s.keys * pairs(s.dim));
     values_ = arena.take(pairs(s.keys) * s.value_dim);
@@ -32,15 +34,16 @@ class pair_products {
   }
 
   template <class Isa>
-  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, index lanes) {
+  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, const key_range& visible, index lanes) {
     using V = native_vec<Isa, T>;
     dim_ = p.shape.dim;
     value_dim_ = p.shape.value_dim;
-    if (head_.changes(p, at)) {
-      const index key_head = at.head / p.shape.group();
-      pair_terms::pack_keys(head_of(p.k, p.k_strides, at.batch, key_head), at.keys, dim_, keys_);
-      pack_values<V>(head_of(p.v, p.v_strides, at.batch, key_head), at.keys);
-    }
+    const index key_head = at.head / p.shape.group();
+    packed_.add(p, at, visible, [&](const key_range& keys) TENSORNORM_INLINE_LAMBDA {
+      pair_terms::pack_keys(tokens_from(head_of(p.k, p.k_strides, at.batch, key_head), keys.first),
+                            keys.last - keys.first, dim_, keys_ + keys.first * pairs(dim_));
+      pack_values<V>(head_of(p.v, p.v_strides, at.batch, key_head), keys);
+    });
     pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, dim_,
                     queries_, lanes);
     pair_terms::pair_lines<V>(queries_, dim_, lanes);
@@ -92,11 +95,11 @@ class pair_products {
   static constexpr index pairs(index numbers) { return ceil_div(numbers, pair_terms::in_one); }
 
   template <class V>
-  TENSORNORM_INLINE void pack_values(const head_view<const bfloat16>& v, index keys) {
-    for (index j = 0; j < keys; j += key_block) {
-      const index count = keys - j < key_block ? keys - j : key_block;
-      const head_view<const bfloat16> block{v.data + j * v.token_step, v.token_step, v.dim_step};
-      const bool finite = pair_terms::pack_values<V>(block, count, value_dim_, values_ + j / 2 * value_dim_);
+  TENSORNORM_INLINE void pack_values(const head_view<const bfloat16>& v, const key_range& keys) {
+    for (index j = keys.first; j < keys.last; j += key_block) {
+      const index count = keys.last - j < key_block ? keys.last - j : key_block;
+      const bool finite =
+          pair_terms::pack_values<V>(tokens_from(v, j), count, value_dim_, values_ + j / 2 * value_dim_);
       finite_[j / key_block] = finite ? T{1} : T{0};
     }
   }
@@ -107,7 +110,7 @@ class pair_products {
   T* finite_ = nullptr;   // of each block of keys: whether all of its values are
   index dim_ = 0;
   index value_dim_ = 0;
-  packed_head head_;
+  packed_keys packed_;
 };
 
 #endif  // TENSORNORM_X86_LEVELS

@@ -22,15 +22,17 @@ struct unfused_memory {
   key_operands<P> operands;
 
   static index score_lines(const heads_shape& s) { return ceil_div(s.keys, partial_sums) * partial_sums; }
-  static index size(const heads_shape& s, index lanes) {
+  static index size(const P& p, index lanes) {
     using arena = memory_arena<T>;
+    const heads_shape& s = p.shape;
     const index all_lanes = ceil_div(s.queries, lanes) * lanes;
     return arena::padded(s.dim * all_lanes) + arena::padded(score_lines(s) * all_lanes) +
            arena::padded(s.value_dim * lanes) + 2 * arena::padded(all_lanes) + arena::padded(lanes) +
-           key_operands<P>::size(s);
+           key_operands<P>::size(p);
   }
-  unfused_memory(const heads_shape& s, index lanes, T* memory) {
+  unfused_memory(const P& p, index lanes, T* memory) {
     memory_arena<T> arena{memory};
+    const heads_shape& s = p.shape;
     const index all_lanes = ceil_div(s.queries, lanes) * lanes;
     queries = arena.take(s.dim * all_lanes);
     scores = arena.take(score_lines(s) * all_lanes);
@@ -38,7 +40,7 @@ struct unfused_memory {
     softmax.largest = arena.take(all_lanes);
     softmax.sum = arena.take(all_lanes);
     factor = arena.take(lanes);
-    operands.take_memory(s, arena);
+    operands.take_memory(p, arena);
   }
 };
 
@@ -55,7 +57,7 @@ struct unfused_head {
   bool marks = false;  // a value is not finite: absent keys must not meet it
 
   TENSORNORM_INLINE void run() {
-    memory.operands.template look_at<Isa>(p, at(0));
+    memory.operands.template look_at<Isa>(p, at(0), {0, at(0).keys});
     marks = !all_finite<V>(memory.operands.values, p.shape.value_dim, at(0).keys);
     for (index first = 0; first < p.shape.queries; first += width) score(first);
     for (index first = 0; first < p.shape.queries; first += width) modify_scores(first);
@@ -154,7 +156,7 @@ struct unfused_attention {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last,
                                     typename P::compute* const& memory) {
-    unfused_memory<P> m(p.shape, query_lanes<Isa, typename P::compute>, memory);
+    unfused_memory<P> m(p, query_lanes<Isa, typename P::compute>, memory);
     for (index head = first; head < last; ++head) unfused_head<Isa, P>{p, m, head}.run();
   }
 };

@@ -37,7 +37,7 @@ struct unfused_gradient_memory {
     const index rows = s.queries * (2 * padded_dim<T>(s.dim) + padded_dim<T>(s.value_dim)) +
                        s.keys * (2 * padded_dim<T>(s.dim) + padded_dim<T>(s.value_dim));
     return lanes(s) * (s.dim + 2 * s.value_dim + 3 * s.keys + 2) + rows + 13 * memory_arena<T>::padded(1) +
-           key_operands<P>::size(s);
+           key_operands<P>::size(p);
   }
   unfused_gradient_memory(const P& p, memory_arena<T> arena) {
     const heads_shape& s = p.shape;
@@ -54,7 +54,7 @@ struct unfused_gradient_memory {
     key_rows = arena.take(s.keys * padded_dim<T>(s.dim));
     query_sums = arena.take(s.queries * padded_dim<T>(s.dim));
     key_sums = arena.take(s.keys * (padded_dim<T>(s.dim) + padded_dim<T>(s.value_dim)));
-    operands.take_memory(s, arena);
+    operands.take_memory(p, arena);
   }
 };
 
@@ -75,7 +75,7 @@ struct unfused_key_head {
     for (index n = 0; n < s.group(); ++n) {
       const index head = batch * s.heads + key_head * s.group() + n;
       const query_block at = queries_of(p, head, 0, s.queries);
-      memory.operands.template look_at<Isa>(p, at);
+      memory.operands.template look_at<Isa>(p, at, {0, at.keys});
       read(at);
       probabilities(at);
       slopes(at);

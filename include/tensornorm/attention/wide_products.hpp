@@ -31,19 +31,19 @@ class wide_products {
   using T = typename P::compute;
   using terms = single_terms;
 
-  static index size(const heads_shape& s, index lanes) {
-    return memory_arena<T>::padded(s.dim * lanes) + key_operands<P>::size(s);
+  static index size(const P& p, index lanes) {
+    return memory_arena<T>::padded(p.shape.dim * lanes) + key_operands<P>::size(p);
   }
-  void take_memory(const heads_shape& s, index lanes, memory_arena<T>& arena) {
-    queries_ = arena.take(s.dim * lanes);
-    operands_.take_memory(s, arena);
+  void take_memory(const P& p, index lanes, memory_arena<T>& arena) {
+    queries_ = arena.take(p.shape.dim * lanes);
+    operands_.take_memory(p, arena);
   }
 
   template <class Isa>
-  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, index lanes) {
+  TENSORNORM_INLINE void look_at(const P& p, const query_block& at, const key_range& visible, index lanes) {
     dim_ = p.shape.dim;
     value_dim_ = p.shape.value_dim;
-    operands_.template look_at<Isa>(p, at);
+    operands_.template look_at<Isa>(p, at, visible);
     pack_lanes<Isa>(head_of(p.q, p.q_strides, at.batch, at.head), at.first, at.last - at.first, dim_,
                     queries_, lanes);
   }

@@ -51,9 +51,9 @@ auto make_attention(const char* function, const Q& q, const K& k, const V& v, co
 ///           with fused multiply-add; those of bfloat16 are others with each kind of its products.
 /// Throws    std::invalid_argument, before anything is written, naming both sizes.
 /// Cost      2 · queries · keys · (dim + value_dim) flops a head, less where whole tiles are masked. Memory
-///           of O(dim + value_dim) for each thread, and for half and bfloat16 a head of keys and values as
-///           float (products of bfloat16 take half of that); allocated unless use_workspace() brings it. No matrix
-///           of scores.
+///           of O(dim + value_dim) for each thread; and a head of keys and values, as float, where they are half
+///           or bfloat16 (products of bfloat16 take half of that) or many queries read tokens that do not follow
+///           one another. Allocated unless use_workspace() brings it. No matrix of scores.
 /// Source    Vaswani et al. 2017, arXiv:1706.03762; Dao et al. 2022, arXiv:2205.14135.
 template <detail::eigen_argument Q, detail::eigen_argument K, detail::eigen_argument V,
           detail::attention_modifier... M>

@@ -37,6 +37,12 @@ struct head_view {
   index dim_step;
 };
 
+/// The same head from token `first` on.
+template <class T>
+constexpr head_view<T> tokens_from(const head_view<T>& x, index first) {
+  return {x.data + first * x.token_step, x.token_step, x.dim_step};
+}
+
 template <class T>
 constexpr head_view<T> head_of(T* data, const heads_strides& s, index batch, index head) {
   return {data + batch * s.batch + head * s.head, s.token, s.dim};
