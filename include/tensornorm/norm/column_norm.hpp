@@ -129,9 +129,15 @@ struct column_norm {
           past_cache ? elements_to_aligned(p.y + outer * p.y_strides.outer + column, width) : 0;
       const index first_full = end - column < to_aligned ? end : column + to_aligned;
       const index last_full = dense ? first_full + (end - first_full) / (4 * width) * (4 * width) : column;
-      panel<Isa, 1>(p, outer, column, first_full, false);
-      panel<Isa, 4>(p, outer, first_full, last_full, past_cache);
-      panel<Isa, 1>(p, outer, last_full, end, false);
+      // (In a loop, so that panel<1> is compiled once.)
+      const index bounds[] = {column, first_full, last_full, end};
+      for (int part = 0; part < 3; ++part) {
+        if (bounds[part] == bounds[part + 1]) continue;
+        if (part == 1)
+          panel<Isa, 4>(p, outer, bounds[1], bounds[2], past_cache);
+        else
+          panel<Isa, 1>(p, outer, bounds[part], bounds[part + 1], false);
+      }
       unit += ceil_div(end - column, column_tile);
     }
     if (past_cache) stream_fence();

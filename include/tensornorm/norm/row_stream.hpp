@@ -12,6 +12,16 @@ template <class Formula>
 struct row_stream_norm {
   template <class Isa, class P>
   static TENSORNORM_INLINE void run(const P& p, const index& first, const index& last) {
+    // Conversions then keep the machine busier than memory does: not worth a kernel.
+    if constexpr (converts_by_arithmetic<Isa, typename P::data_type>)
+      enter<row_norm<Formula>>(Isa(), p, first, last);
+    else
+      write_past_cache<Isa>(p, first, last);
+  }
+
+ private:
+  template <class Isa, class P>
+  static TENSORNORM_INLINE void write_past_cache(const P& p, index first, index last) {
     constexpr index page = 4096;
     const index row_bytes = p.rows.size() * static_cast<index>(sizeof(*p.x));
     normalize_rows<Formula, Isa>(

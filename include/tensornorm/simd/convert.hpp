@@ -144,6 +144,10 @@ TENSORNORM_INLINE void narrow_bits(const V& v, typename conversion<V::size>::sho
 
 #endif  // TENSORNORM_GNU_VECTORS
 
+/// Whether the machine has no instruction to widen or narrow numbers of S, which then takes a dozen others.
+template <class Isa, class S>
+inline constexpr bool converts_by_arithmetic = std::is_same_v<S, float16> && !Isa::has_f16c;
+
 /// One number, widened or narrowed to T.
 template <class T, class S>
 TENSORNORM_INLINE T widen(const S& s) {
