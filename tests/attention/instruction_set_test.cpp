@@ -147,7 +147,7 @@ TEST(attention_on_each_instruction_set, has_the_bits_of_avx2_on_avx512_without_p
       const auto lanes = tn::kernel::query_lanes_at<float>(level);
       const auto units = shape.batch * shape.heads * tn::kernel::ceil_div(shape.queries, lanes);
       using memory = tn::kernel::fused_memory<decltype(p), tn::kernel::wide_products<decltype(p)>>;
-      std::vector<float> scratch(static_cast<std::size_t>(memory::size(p.shape, lanes)));
+      std::vector<float> scratch(static_cast<std::size_t>(memory::size(p, lanes)));
       tn::kernel::dispatch_at<tn::kernel::fused_attention>(level, p, std::ptrdiff_t{0}, units,
                                                            scratch.data());
       return o;

@@ -67,18 +67,10 @@ struct tile_product {
     template <class Isa>
     static TENSORNORM_INLINE void run(const tile_product& p, const float* const& a, const float* const& b,
                                       float* const& c) {
-      index parts = 0, done = 0;
-      kernel::amx_product{a, p.whole_depth() / 2, p.rows, b, p.whole_depth(), p.lanes}.run(
-          p.lanes,
-          [&](const auto& part) TENSORNORM_INLINE_LAMBDA {
-            EXPECT_EQ(part.slot, parts++ % 2);
-            return c + part.row * p.lanes + part.lane;
-          },
-          [&](const auto& part) TENSORNORM_INLINE_LAMBDA {
-            EXPECT_EQ(part.slot, done++ % 2);
-            EXPECT_GE(parts - done, part.row + 64 < p.rows || part.lane + 16 < p.lanes ? 1 : 0);
-          });
-      EXPECT_EQ(done, parts);
+      const kernel::amx_product product{a, p.whole_depth() / 2, p.rows, b, p.whole_depth(), p.lanes};
+      for (index row = 0; row < p.rows; row += product.together)
+        for (index lane = 0; lane < p.lanes; lane += kernel::amx::tile_numbers)
+          product.multiply(row, lane, c + row * p.lanes + lane, p.lanes);
     }
   };
 };

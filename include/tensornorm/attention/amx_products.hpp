@@ -21,6 +21,7 @@ class amx_products {
  public:
   using T = typename P::compute;
   using terms = amx_terms;
+  static constexpr bool overlap = true;
 
   static index size(const P& p, index lanes) {
     using arena = memory_arena<T>;
@@ -28,7 +29,7 @@ class amx_products {
     return arena::padded(whole_depth(s.dim) * lanes) + arena::padded(whole_rows(s.keys) * pairs(s.dim)) +
            arena::padded(ceil_div(s.keys, key_block) * values_step(s.value_dim)) +
            arena::padded(ceil_div(s.keys, key_block)) + arena::padded(key_block * s.value_dim) +
-           arena::padded(2 * sums_of_part);
+           arena::padded(whole_rows(s.value_dim) * amx::tile_numbers);
   }
   void take_memory(const P& p, index lanes, memory_arena<T>& arena) {
     const heads_shape& s = p.shape;
@@ -37,7 +38,7 @@ class amx_products {
     values_ = arena.take(ceil_div(s.keys, key_block) * values_step(s.value_dim));
     finite_ = arena.take(ceil_div(s.keys, key_block));
     wide_values_ = arena.take(key_block * s.value_dim);
-    sums_ = arena.take(2 * sums_of_part);
+    sums_ = arena.take(whole_rows(s.value_dim) * amx::tile_numbers);
   }
 
   template <class Isa>
@@ -56,16 +57,12 @@ class amx_products {
     pair_terms::pair_lines<V>(queries_, whole_depth(dim_), lanes);
   }
 
-  template <class Isa>
-  TENSORNORM_INLINE void score(index first, index count, index lanes, T* scores, const rows_ahead&) const {
-    amx_product{keys_ + first * pairs(dim_), pairs(dim_), count, queries_, whole_depth(dim_), lanes}.run(
-        lanes,
-        [&](const auto& part) TENSORNORM_INLINE_LAMBDA { return scores + part.row * lanes + part.lane; },
-        [](const auto&) TENSORNORM_INLINE_LAMBDA {});
+  /// The scores of a vector of lanes.
+  TENSORNORM_INLINE void score(const key_range& keys, index lane, index lanes, T* scores) const {
+    amx_product{
+        keys_ + keys.first * pairs(dim_), pairs(dim_), count(keys), queries_, whole_depth(dim_), lanes}
+        .multiply(0, lane, scores + lane, lanes);
   }
-  /// Nothing needs to be asked for: what is packed lies one after another, and the machine finds it.
-  rows_ahead keys_ahead(index, index) const { return {}; }
-  rows_ahead values_ahead(index, index) const { return {}; }
 
   /// Of the block of keys, of which these are a part.
   template <class V>
@@ -73,36 +70,42 @@ class amx_products {
     return finite_[first / key_block] != 0;
   }
 
-  /// `first` is a multiple of key_step, up to which weights of absent keys follow the last.
+  /// Whether the values of keys can be multiplied in tiles. What fills the last tile may be values that
+  /// nobody sees.
+  TENSORNORM_INLINE bool fill_tiles(const key_range& keys, bool mark) const {
+    return !mark && (count(keys) == whole_depth(count(keys)) || finite_[keys.first / key_block] != 0);
+  }
+  /// Multiplies the values of keys by the weights of a vector of lanes. The first is a multiple of key_step,
+  /// up to which weights of absent keys follow the last.
+  TENSORNORM_INLINE void multiply_values(const key_range& keys, index lane, index lanes,
+                                         const T* weights) const {
+    const amx_product product{values(keys), key_block / 2, value_dim_, weights, whole_depth(count(keys)),
+                              lanes};
+    for (index d = 0; d < value_dim_; d += amx_product::together)
+      product.multiply(d, lane, sums_ + d * amx::tile_numbers, amx::tile_numbers);
+  }
+  /// What was summed before, times the factor, meets these products; if this is the beginning, nothing was.
+  template <class V>
+  TENSORNORM_INLINE void add_products(index lane, index lanes, bool begin, const V& factor, T* sums) const {
+    for (index d = 0; d < value_dim_; ++d) {
+      T* const place = sums + d * lanes + lane;
+      const V product = V::load(sums_ + d * V::size);
+      (begin ? product : fma(V::load(place), factor, product)).store(place);
+    }
+  }
+
+  /// The same sums of all lanes number by number, for values that do not fill tiles.
   template <class Isa>
-  TENSORNORM_INLINE void add_values(index first, index count, index lanes, const weighted_sums<T>& sums,
+  TENSORNORM_INLINE void add_values(const key_range& keys, index lanes, const weighted_sums<T>& sums,
                                     bool mark) const {
     using V = native_vec<Isa, T>;
-    const T* const values = values_ + first / key_block * values_step(value_dim_);
-    const index in_block = first % key_block;
-    const index depth = whole_depth(count);
-    // What fills the last tile may be the values of keys that nobody sees.
-    if (!mark && count < depth && !finite_values<V>(first, count)) {
-      mark = true;
-      pair_terms::mark_absent<V>(sums.weights, count, depth, lanes);
-    }
-    if (mark) {
-      add_marked<Isa>(sums, values, in_block, depth, lanes);
-      return;
-    }
-    amx_product{values + in_block / 2, key_block / 2, value_dim_, sums.weights, depth, lanes}.run(
-        V::size, [&](const auto& part) TENSORNORM_INLINE_LAMBDA { return sums_ + part.slot * sums_of_part; },
-        [&](const auto& part) TENSORNORM_INLINE_LAMBDA {
-          const index left = value_dim_ - part.row;
-          const T* const of_part = sums_ + part.slot * sums_of_part;
-          for (index d = 0; d < (left < amx_product::together ? left : amx_product::together); ++d)
-            add_sum<V>(sums, V::load(of_part + d * V::size), (part.row + d) * lanes + part.lane, part.lane);
-        });
+    const index depth = whole_depth(count(keys));
+    if (!mark) pair_terms::mark_absent<V>(sums.weights, count(keys), depth, lanes);
+    add_marked<Isa>(sums, values(keys), depth, lanes);
   }
 
  private:
-  static constexpr index sums_of_part = amx_product::together * amx::tile_numbers;
-
+  static constexpr index count(const key_range& keys) { return keys.last - keys.first; }
   static constexpr index whole_depth(index numbers) {
     return ceil_div(numbers, index{amx::tile_depth}) * amx::tile_depth;
   }
@@ -113,6 +116,10 @@ class amx_products {
   static constexpr index pairs(index dim) { return whole_depth(dim) / 2; }
   /// Numbers that the values of a block of keys take.
   static constexpr index values_step(index value_dim) { return whole_rows(value_dim) * (key_block / 2); }
+  /// The values of keys that begin at a multiple of key_step.
+  TENSORNORM_INLINE const T* values(const key_range& keys) const {
+    return values_ + keys.first / key_block * values_step(value_dim_) + keys.first % key_block / 2;
+  }
 
   TENSORNORM_INLINE void pack_keys(const head_view<const bfloat16>& k, const key_range& keys) {
     const index step = pairs(dim_);
@@ -142,8 +149,8 @@ class amx_products {
 
   /// The same sums, number by number. (Weights become numbers again where they lie.)
   template <class Isa>
-  TENSORNORM_INLINE void add_marked(const weighted_sums<T>& sums, const T* values, index first_key,
-                                    index depth, index lanes) const {
+  TENSORNORM_INLINE void add_marked(const weighted_sums<T>& sums, const T* values, index depth,
+                                    index lanes) const {
     using V = native_vec<Isa, T>;
     for (index n = depth / 2 - 1; n >= 0; --n)
       for (index lane = 0; lane < lanes; lane += V::size) {
@@ -153,7 +160,7 @@ class amx_products {
         second.store(sums.weights + (2 * n + 1) * lanes + lane);
       }
     for (index d = 0; d < value_dim_; ++d) {
-      const auto* const from = reinterpret_cast<const bfloat16*>(values + d * (key_block / 2)) + first_key;
+      const auto* const from = reinterpret_cast<const bfloat16*>(values + d * (key_block / 2));
       widen_row<Isa>(from, depth, wide_values_);
       auto product =
           product_in_lanes<Isa>({wide_values_, key_block, 1}, 1, sums.weights, depth, sums_, lanes);
@@ -183,7 +190,7 @@ class amx_products {
   T* values_ = nullptr;       // of each block of keys: value_dim x pairs of keys
   T* finite_ = nullptr;       // of each block of keys: whether all of its values are
   T* wide_values_ = nullptr;  // value_dim x keys of a block
-  T* sums_ = nullptr;         // of two parts of a product, or of a dim
+  T* sums_ = nullptr;         // value_dim x a vector of lanes, or of a dim
   index dim_ = 0;
   index value_dim_ = 0;
   packed_keys packed_;

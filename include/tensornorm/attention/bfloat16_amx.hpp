@@ -64,51 +64,30 @@ struct amx_product {
   index depth;  // in bfloat16
   index lanes;
 
-  /// A product of rows [row, row + together) and of a tile of lanes. slot is 0 and 1 in turn.
-  struct part {
-    index row;
-    index lane;
-    index slot;
-  };
-
-  /// Each part goes where to(part) says, up to whole tiles of rows that are c_step numbers apart. done(part)
-  /// follows while the next part is multiplied.
-  template <class To, class Done>
-  TENSORNORM_INLINE void run(index c_step, const To& to, const Done& done) const {
-    part before{};
-    part now{};
-    for (; now.row < rows; now.row += together)
-      for (now.lane = 0; now.lane < lanes; now.lane += amx::tile_numbers) {
-        multiply(now, to(now), c_step);
-        if (now.row + now.lane > 0) done(before);
-        before = now;
-        now.slot ^= 1;
-      }
-    done(before);
+  /// The product of rows [row, row + together), as far as there are, and of the tile of lanes that begins at
+  /// `lane`: to rows that are c_step numbers apart, up to whole tiles of them.
+  TENSORNORM_INLINE void multiply(index row, index lane, float* c, index c_step) const {
+    const index left = ceil_div(rows - row, index{amx::tile_rows});
+    if (left >= 4)
+      multiply(row, lane, c, c_step, std::make_integer_sequence<int, 4>());
+    else if (left == 3)
+      multiply(row, lane, c, c_step, std::make_integer_sequence<int, 3>());
+    else if (left == 2)
+      multiply(row, lane, c, c_step, std::make_integer_sequence<int, 2>());
+    else
+      multiply(row, lane, c, c_step, std::make_integer_sequence<int, 1>());
   }
 
  private:
-  TENSORNORM_INLINE void multiply(const part& now, float* c, index c_step) const {
-    const index left = ceil_div(rows - now.row, index{amx::tile_rows});
-    if (left >= 4)
-      multiply(now, c, c_step, std::make_integer_sequence<int, 4>());
-    else if (left == 3)
-      multiply(now, c, c_step, std::make_integer_sequence<int, 3>());
-    else if (left == 2)
-      multiply(now, c, c_step, std::make_integer_sequence<int, 2>());
-    else
-      multiply(now, c, c_step, std::make_integer_sequence<int, 1>());
-  }
-
   template <int... Tile>
-  TENSORNORM_INLINE void multiply(const part& now, float* c, index c_step,
+  TENSORNORM_INLINE void multiply(index row, index lane, float* c, index c_step,
                                   std::integer_sequence<int, Tile...>) const {
     constexpr int of_b = tiles, of_a = tiles + 1, others = 3;
     constexpr index bytes = sizeof(float);
-    const float* const rows_of_a = a + now.row * a_step;
+    const float* const rows_of_a = a + row * a_step;
     (amx::zero<Tile>(), ...);
     for (index n = 0; n < depth / 2; n += amx::tile_numbers) {
-      amx::load<of_b>(b + n * lanes + now.lane, lanes * bytes);
+      amx::load<of_b>(b + n * lanes + lane, lanes * bytes);
       ((amx::load<of_a + Tile % others>(rows_of_a + Tile * amx::tile_rows * a_step + n, a_step * bytes),
         amx::multiply<Tile, of_a + Tile % others, of_b>()),
        ...);

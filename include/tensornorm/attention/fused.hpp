@@ -2,71 +2,14 @@
 // keys; the softmax is corrected as its maximum grows (Milakov and Gimelshein 2018, Dao et al. 2022).
 #pragma once
 
-#include "products.hpp"
+#include <utility>
+
+#include "fused_memory.hpp"
 #include "result.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
 namespace tensornorm::inline TENSORNORM_ABI::kernel {
-
-/// What is known of a block of queries after some chunks of keys: Σ weight · value in lanes, and the
-/// softmax. Null as long as nothing was seen.
-template <class T>
-struct attention_state {
-  T* values = nullptr;  // value_dim x lanes
-  softmax_lanes<T> softmax;
-};
-
-/// States in use and not: at most one for each level of the tree of chunks, and one more.
-template <class T>
-struct state_stack {
-  static constexpr int most = 48;
-  attention_state<T> unused[most];
-  int count = 0;
-
-  attention_state<T> take() { return unused[--count]; }
-  void give_back(const attention_state<T>& s) { unused[count++] = s; }
-};
-
-/// How many states the tree over all chunks of `keys` needs.
-constexpr int states_for(index keys) {
-  int levels = 2;
-  for (index chunks = ceil_div(keys, key_chunk); chunks > 1; chunks = ceil_div(chunks, 2)) ++levels;
-  return levels;
-}
-
-/// Everything that the kernel needs for one block of queries. Products are wide_products, pair_products or
-/// amx_products.
-template <class P, class Products>
-struct fused_memory {
-  using T = typename P::compute;
-
-  T* scores;  // key_block x lanes
-  T* factor;  // lanes
-  Products products;
-  state_stack<T> states;
-
-  /// Numbers that it takes for `lanes` queries.
-  static index size(const P& p, index lanes) {
-    using arena = memory_arena<T>;
-    const heads_shape& s = p.shape;
-    index total = arena::padded(key_block * lanes) + arena::padded(lanes);
-    total += states_for(s.keys) * (arena::padded(s.value_dim * lanes) + 2 * arena::padded(lanes));
-    return total + Products::size(p, lanes);
-  }
-  fused_memory(const P& p, index lanes, T* memory) {
-    memory_arena<T> arena{memory};
-    const heads_shape& s = p.shape;
-    scores = arena.take(key_block * lanes);
-    factor = arena.take(lanes);
-    for (int n = 0; n < states_for(s.keys); ++n) {
-      T* const weighted = arena.take(s.value_dim * lanes);
-      T* const largest = arena.take(lanes);
-      states.give_back({weighted, {largest, arena.take(lanes)}});
-    }
-    products.take_memory(p, lanes, arena);
-  }
-};
 
 /// One block of queries of one head.
 template <class Isa, class P, class Products>
@@ -105,9 +48,12 @@ struct fused_block {
     TENSORNORM_INLINE void see(const key_range& range) {
       if (range.first >= range.last) return;
       data = block->memory.states.take();
-      for (index j = range.first - range.first % key_block; j < range.last; j += key_block)
-        block->see(data, j < range.first ? range.first - range.first % step : j,
-                   j + key_block < range.last ? j + key_block : range.last, j <= range.first);
+      const key_range first = block_from(range.first - range.first % step, range.last);
+      if constexpr (Products::overlap)
+        block->see_overlapped(data, first, range.last);
+      else
+        for (key_range keys = first; keys.first < keys.last; keys = block_from(keys.last, range.last))
+          block->see(data, keys, keys.first == first.first);
     }
 
     TENSORNORM_INLINE void merge(const state& other) {
@@ -130,26 +76,85 @@ struct fused_block {
     }
   };
 
-  /// Adds keys [first, last), part of one block of keys, to a state, which is empty if `begin`.
-  TENSORNORM_INLINE void see(const attention_state<T>& s, index first, index last, bool begin) {
-    const index count = last - first;
+  /// Keys from `first` on, up to the end of a block of keys or to `last`.
+  static constexpr key_range block_from(index first, index last) {
+    return intersection({first, first - first % key_block + key_block}, {first, last});
+  }
+
+  /// Adds keys, part of one block of keys, to a state, which is empty if `begin`.
+  TENSORNORM_INLINE void see(const attention_state<T>& s, const key_range& keys, bool begin) {
+    const index count = keys.last - keys.first;
     const auto& products = memory.products;
     // Meanwhile the next block of keys and its values come; behind the last, what the end of this block of
     // queries writes and the next reads.
-    const index left = visible.last - last;
+    const index left = visible.last - keys.last;
     const index next = left < key_block ? left : key_block;
-    products.template score<Isa>(first, count, lanes, memory.scores,
-                                 next > 0 ? products.keys_ahead(last, next) : next_queries);
-    const score_tile<T> tile{memory.scores, lanes, true, at, {first, last}};
+    products.template score<Isa>(keys.first, count, lanes, memory.scores,
+                                 next > 0 ? products.keys_ahead(keys.last, next) : next_queries);
+    const bool mark = modify(memory.scores, keys);
+    for (index lane = 0; lane < lanes; lane += V::size)
+      weigh(s.softmax, memory.scores, keys, lane, begin, mark, do_nothing());
+    const weighted_sums<T> sums{memory.scores, s.values, begin ? meet::overwrite : meet::rescale,
+                                memory.factor, next > 0 ? products.values_ahead(keys.last, next) : results()};
+    products.template add_values<Isa>(keys.first, count, lanes, sums, mark);
+  }
+
+  /// Values of a vector of lanes that are still to be multiplied by their weights, and added.
+  struct pending_values {
+    key_range keys{0, 0};
+    index lane = 0;
+    const T* weights = nullptr;
+    bool begin = false;
+    V factor{};
+  };
+
+  /// Adds keys from a block on up to `last` to an empty state. While some lanes' scores become weights, the
+  /// machine multiplies what is ready of other lanes: scores of the next block, values of the lanes before.
+  TENSORNORM_INLINE void see_overlapped(const attention_state<T>& s, key_range keys, index last) {
+    const auto& products = memory.products;
+    for (index lane = 0; lane < lanes; lane += V::size) products.score(keys, lane, lanes, memory.scores);
+    pending_values before;
+    const auto add = [&]() TENSORNORM_INLINE_LAMBDA {
+      products.add_products(before.lane, lanes, before.begin, before.factor, s.values);
+    };
+    for (bool begin = true; keys.first < keys.last; begin = false) {
+      const key_range next = block_from(keys.last, last);
+      const bool mark = modify(memory.scores, keys);
+      const bool tiles = products.fill_tiles(keys, mark);
+      for (index lane = 0; lane < lanes; lane += V::size) {
+        if (before.weights) products.multiply_values(before.keys, before.lane, lanes, before.weights);
+        const V factor =
+            weigh(s.softmax, memory.scores, keys, lane, begin, mark, [&]() TENSORNORM_INLINE_LAMBDA {
+              if (next.first < next.last) products.score(next, lane, lanes, memory.next_scores);
+            });
+        if (before.weights) add();
+        before = {keys, lane, tiles ? memory.scores : nullptr, begin, factor};
+      }
+      if (!tiles)
+        products.template add_values<Isa>(
+            keys, lanes,
+            {memory.scores, s.values, begin ? meet::overwrite : meet::rescale, memory.factor, {}}, mark);
+      std::swap(memory.scores, memory.next_scores);
+      keys = next;
+    }
+    if (!before.weights) return;
+    products.multiply_values(before.keys, before.lane, lanes, before.weights);
+    add();
+  }
+
+  /// The modifiers' turn, and absent keys up to a multiple of what is taken together. Returns whether absent
+  /// keys are to be marked.
+  TENSORNORM_INLINE bool modify(T* scores, const key_range& keys) const {
+    const score_tile<T> tile{scores, lanes, true, at, keys};
+    const index count = keys.last - keys.first;
     bool mark = false;
     if (p.modifiers.needed(tile)) {
       p.modifiers.template modify<Isa>(tile, static_cast<T>(p.scale()));
-      mark = !products.template finite_values<V>(first, count);
+      mark = !memory.products.template finite_values<V>(keys.first, count);
     }
-    weigh(s.softmax, count, begin, mark);
-    const weighted_sums<T> sums{memory.scores, s.values, begin ? meet::overwrite : meet::rescale,
-                                memory.factor, next > 0 ? products.values_ahead(last, next) : results()};
-    products.template add_values<Isa>(first, count, lanes, sums, mark);
+    for (index i = count * lanes; i < ceil_div(count, step) * step * lanes; i += V::size)
+      V::splat(absent<T>).store(scores + i);
+    return mark;
   }
 
   TENSORNORM_INLINE rows_ahead results() const {
@@ -157,19 +162,19 @@ struct fused_block {
                           p.shape.value_dim);
   }
 
-  /// Scores become weights, and the softmax learns of them.
-  TENSORNORM_INLINE void weigh(const softmax_lanes<T>& softmax, index count, bool begin, bool mark) {
-    const index padded = ceil_div(count, step) * step;
-    for (index i = count * lanes; i < padded * lanes; i += V::size)
-      V::splat(absent<T>).store(memory.scores + i);
-    for (index lane = 0; lane < lanes; lane += V::size) {
-      auto sum = begin ? softmax_sum<V>::start(V::splat(0)) : softmax.template load<V>(lane);
-      T* const scores = memory.scores + lane;
-      const V factor = mark ? weigh_lanes<true, terms>(scores, lanes, padded, p.exponent_scale(), sum)
-                            : weigh_lanes<false, terms>(scores, lanes, padded, p.exponent_scale(), sum);
-      factor.store(memory.factor + lane);
-      softmax.store(sum, lane);
-    }
+  /// Scores of a vector of lanes become weights, and the softmax learns of them. Returns the factor for what
+  /// was summed before, which is stored, too.
+  template <class Meanwhile>
+  TENSORNORM_INLINE V weigh(const softmax_lanes<T>& softmax, T* scores, const key_range& keys, index lane,
+                            bool begin, bool mark, const Meanwhile& meanwhile) {
+    const index padded = ceil_div(keys.last - keys.first, step) * step;
+    auto sum = begin ? softmax_sum<V>::start(V::splat(0)) : softmax.template load<V>(lane);
+    const T scale = p.exponent_scale();
+    const V factor = mark ? weigh_lanes<true, terms>(scores + lane, lanes, padded, scale, sum, meanwhile)
+                          : weigh_lanes<false, terms>(scores + lane, lanes, padded, scale, sum, meanwhile);
+    factor.store(memory.factor + lane);
+    softmax.store(sum, lane);
+    return factor;
   }
 
   TENSORNORM_INLINE void finish(state& all) {

@@ -18,6 +18,7 @@ class pair_products {
  public:
   using T = typename P::compute;
   using terms = pair_terms;
+  static constexpr bool overlap = false;
 
   static index size(const P& p, index lanes) {
     using arena = memory_arena<T>;

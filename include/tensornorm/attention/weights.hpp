@@ -35,11 +35,16 @@ struct softmax_lanes {
   }
 };
 
+struct do_nothing {
+  TENSORNORM_INLINE void operator()() const {}
+};
+
 /// What one vector of queries does with the scores of a block of keys: they become weights, 2^(s · scale -
 /// largest), as the terms of products want them. Returns the factor for what was summed before. Lines are
-/// padded with absent keys to a multiple of partial_sums.
-template <bool MarkAbsent, class Terms = single_terms, class V, class T>
-TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, softmax_sum<V>& state) {
+/// padded with absent keys to a multiple of partial_sums. meanwhile() is called once the largest is known.
+template <bool MarkAbsent, class Terms = single_terms, class V, class T, class Meanwhile = do_nothing>
+TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, softmax_sum<V>& state,
+                                const Meanwhile& meanwhile = {}) {
   V top[partial_sums];
   TENSORNORM_UNROLL
   for (int n = 0; n < partial_sums; ++n) top[n] = V::splat(absent<T>);
@@ -47,6 +52,7 @@ TENSORNORM_INLINE V weigh_lanes(T* score, index line_step, index keys, T scale, 
   for (int n = 0; n < partial_sums; ++n) top[n] = larger(top[n], V::load(score + (j + n) * line_step));
   const V block_top = larger(larger(top[0], top[2]), larger(top[1], top[3]));
 
+  meanwhile();
   const V c = V::splat(scale);
   const V factor = state.raise(times(block_top, c));
   const V shift = V::splat(0) - finite_top(state.state[0]);

@@ -30,6 +30,7 @@ class wide_products {
  public:
   using T = typename P::compute;
   using terms = single_terms;
+  static constexpr bool overlap = false;
 
   static index size(const P& p, index lanes) {
     return memory_arena<T>::padded(p.shape.dim * lanes) + key_operands<P>::size(p);
