@@ -13,7 +13,7 @@ enum class attention_path { fused, unfused };
 
 /// Calls f with what the machine has for the products of the problem beyond the level, or else with `usual`.
 template <class P, class Usual, class F>
-auto with_products_at(isa_level level, Usual usual, const F& f) {
+auto with_products_at([[maybe_unused]] isa_level level, Usual usual, const F& f) {
   if constexpr (std::is_same_v<typename P::data_type, bfloat16>) {
 #if TENSORNORM_AMX
     if (takes_amx(level)) return f(avx512_amx());
