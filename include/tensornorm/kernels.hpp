@@ -7,9 +7,10 @@
 //         #include <tensornorm/kernels.hpp>
 //         TENSORNORM_COMPILE_KERNELS(float)      // likewise double, bfloat16, and float16 for Eigen::half
 //
-// The CMake target tensornorm::kernels does both. The same -m flags are used everywhere, or names differ and
-// the linker says so. What is not listed here (weights of a type wider than usual, functions and modifiers of
-// one's own) is compiled where it is used, as ever.
+// The CMake targets tensornorm::kernels_float, _double, _half and _bfloat16, and tensornorm::kernels for all
+// four, do both. The same -m flags are used everywhere, or names differ and the linker says so. What is not
+// listed here (weights of a type wider than usual, functions and modifiers of one's own) is compiled where it
+// is used, as ever.
 #pragma once
 
 #include "attention/backward.hpp"
