@@ -77,6 +77,7 @@ struct packed_rows {
   static bool packs(const P& p, const heads_strides& x, index dim) {
     if (!std::is_same_v<S, T>) return true;
     if (x.token == 1 || (x.dim == 1 && x.token == dim)) return false;
+    // Measured: from the second block of 48 queries on, and where every number is read alone, from the fifth.
     const index queries = p.shape.queries * p.shape.group();
     return queries > (x.dim == 1 ? 64 : 192);
   }
