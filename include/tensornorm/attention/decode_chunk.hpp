@@ -94,9 +94,8 @@ struct decode_chunk {
   TENSORNORM_INLINE tokens_ahead next_to(const head_view<const S>& k, const head_view<const S>& v) const {
     if constexpr (tiles::exist)
       if (takes_tiles())
-        return tokens_ahead::by_cost(k, p.shape.dim, v, p.shape.value_dim, memory.heads > 1,
-                                     by_tiles().cost());
-    return {k, p.shape.dim, v, p.shape.value_dim, ceil_div(rows(), decode_rows), memory.heads > 1};
+        return tokens_ahead::by_cost(memory.how, k, p.shape.dim, v, p.shape.value_dim, by_tiles().cost());
+    return {memory.how, k, p.shape.dim, v, p.shape.value_dim, ceil_div(rows(), decode_rows)};
   }
 
   /// Adds a part of a block of keys to the states.

@@ -5,6 +5,7 @@
 
 #include "operands.hpp"
 #include "terms.hpp"
+#include "tokens_ahead.hpp"
 
 TENSORNORM_VECTORS_BEGIN
 
@@ -30,6 +31,13 @@ index rows_of(const P& p) {
 }
 constexpr index padded_rows(index rows) { return rows == 1 ? 1 : ceil_div(rows, decode_rows) * decode_rows; }
 constexpr index padded_dim(index dim) { return ceil_div(dim, 64) * 64; }
+
+/// The bytes of all keys and values.
+template <class P>
+index bytes_read(const P& p) {
+  return p.shape.batch * p.shape.key_heads * p.shape.keys * (p.shape.dim + p.shape.value_dim) *
+         static_cast<index>(sizeof(typename P::data_type));
+}
 
 /// What one chunk of keys says to each row: largest, sum, and values, one chunk after another.
 template <class P>
@@ -80,6 +88,7 @@ struct decode_memory {
   using T = typename P::compute;
 
   index heads;       // that are worked on at once
+  asking how;        // for what comes next
   index of_queries;  // numbers from those of one head to those of the next
   T* queries;        // rows x dim, with zeros up to whole packets; then what tiles have of them
   T* scores;         // rows x key_block
@@ -91,7 +100,9 @@ struct decode_memory {
            memory_arena<T>::padded(tiles.rest);
   }
   decode_memory(const P& p, index at_once, T* memory, const memory_of_tiles& of_tiles = {})
-      : heads(at_once), of_queries(padded_rows(rows_of(p)) * padded_dim(p.shape.dim) + of_tiles.queries) {
+      : heads(at_once),
+        how(how_to_ask(bytes_read(p), at_once > 1)),
+        of_queries(padded_rows(rows_of(p)) * padded_dim(p.shape.dim) + of_tiles.queries) {
     memory_arena<T> arena{memory};
     queries = arena.take(heads * of_queries);
     scores = arena.take(padded_rows(rows_of(p)) * key_block);

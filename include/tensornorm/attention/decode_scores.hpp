@@ -101,6 +101,8 @@ struct decode_scores {
 
   static constexpr index in_packet = 16 / static_cast<index>(sizeof(S));
   static constexpr int packets_of_line = 4;
+  /// Whether a register holds two packets of each of two keys.
+  static constexpr bool takes_two_packets = lanes::size == 4 * packet::size;
 
   /// Scores of Rows rows and of `count` keys, at most a vector of them, beginning with key j of the block.
   template <int Rows>
@@ -116,7 +118,15 @@ struct decode_scores {
     for (int r = 0; r < Rows; ++r) all[r] = sums::type::splat(0);
     const auto add_packet = [&](index e) TENSORNORM_INLINE_LAMBDA {
       add_dims_of_keys(
-          row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return load_packet(keys[n] + e); }, sum);
+          row, e, [&](int n) TENSORNORM_INLINE_LAMBDA { return load_bytes<packet>(keys[n] + e); }, sum);
+    };
+    const auto add_two_packets = [&](index e) TENSORNORM_INLINE_LAMBDA {
+      if constexpr (takes_two_packets) {
+        add_twice_the_dims(keys, row, e, sum);
+      } else {
+        add_packet(e);
+        add_packet(e + in_packet);
+      }
     };
     constexpr index depth = terms::depth * terms::in_one, line = packets_of_line * in_packet;
     const index dim = p.shape.dim;
@@ -126,9 +136,12 @@ struct decode_scores {
       index e = d;
       for (; e + line <= last; e += line) {
         TENSORNORM_UNROLL
-        for (int n = 0; n < packets_of_line; ++n) {
-          if (asks) ahead.while_keys<lanes::size>(n);
-          add_packet(e + n * in_packet);
+        for (int n = 0; n < packets_of_line; n += 2) {
+          if (asks) {
+            ahead.while_keys<lanes::size>(n);
+            ahead.while_keys<lanes::size>(n + 1);
+          }
+          add_two_packets(e + n * in_packet);
         }
       }
       for (; e + in_packet <= last; e += in_packet) add_packet(e);
@@ -142,12 +155,13 @@ struct decode_scores {
     for (int r = 0; r < Rows; ++r) sums::store(all[r], memory.scores + (row + r) * key_block + j);
   }
 
-  /// 16 bytes of numbers, whatever they are.
-  static TENSORNORM_INLINE packet load_packet(const S* numbers) {
+  /// As many bytes of numbers as L has, whatever they are.
+  template <class L>
+  static TENSORNORM_INLINE L load_bytes(const S* numbers) {
     if constexpr (std::is_same_v<S, T>) {
-      return packet::load(numbers);
+      return L::load(numbers);
     } else {
-      packet bytes;
+      L bytes;
       std::memcpy(&bytes, numbers, sizeof(bytes));
       return bytes;
     }
@@ -159,7 +173,7 @@ struct decode_scores {
     } else {
       S part[static_cast<std::size_t>(in_packet)] = {};
       for (index n = 0; n < count; ++n) part[n] = numbers[n];
-      return load_packet(part);
+      return load_bytes<packet>(part);
     }
   }
 
@@ -178,10 +192,37 @@ struct decode_scores {
     }
     transpose(turned);
     TENSORNORM_UNROLL
-    for (int i = 0; i < packet::size; ++i)
-      sum.add(i, turned[i], [&](int r) TENSORNORM_INLINE_LAMBDA {
-        return memory.queries + (row + r) * padded_dim(p.shape.dim) + e / terms::in_one;
-      });
+    for (int i = 0; i < packet::size; ++i) sum.add(i, turned[i], query_from(row, e));
+  }
+
+  /// The same for two packets of dims: a fifth fewer instructions, half of the loads.
+  template <class Sums>
+  TENSORNORM_INLINE void add_twice_the_dims(const S* const* keys, index row, index e, Sums& sum) const {
+    constexpr int side = packet::size;
+    using two_packets = vec<Isa, T, 2 * side>;
+    lanes half[2][static_cast<std::size_t>(side)];
+    TENSORNORM_UNROLL
+    for (int h = 0; h < 2; ++h) {
+      TENSORNORM_UNROLL
+      for (int i = 0; i < side; ++i) {
+        const S* const* const key = keys + 2 * side * h + i;
+        half[h][i] = join(load_bytes<two_packets>(key[0] + e), load_bytes<two_packets>(key[side] + e));
+      }
+      transpose(half[h]);
+    }
+    TENSORNORM_UNROLL
+    for (int i = 0; i < side; ++i)
+      sum.add(i, every_second_block<0>(half[0][i], half[1][i]), query_from(row, e));
+    TENSORNORM_UNROLL
+    for (int i = 0; i < side; ++i)
+      sum.add(side + i, every_second_block<1>(half[0][i], half[1][i]), query_from(row, e));
+  }
+
+  /// What dims from e on of the queries from `row` on are packed to.
+  TENSORNORM_INLINE auto query_from(index row, index e) const {
+    return [=, this](int r) TENSORNORM_INLINE_LAMBDA {
+      return memory.queries + (row + r) * padded_dim(p.shape.dim) + e / terms::in_one;
+    };
   }
 };
 

@@ -67,6 +67,24 @@ TENSORNORM_INLINE V swap_neighbours(const V& a) {
 #endif
 }
 
+/// Of the blocks of 16 bytes of a and then of b: every second one, beginning with number First.
+template <int First, class V>
+TENSORNORM_INLINE V every_second_block(const V& a, const V& b) {
+  constexpr int block = 16 / static_cast<int>(sizeof(typename V::scalar));
+  constexpr auto from = [](int lane) {
+    const int in_block = lane % block;
+    return 2 * (lane - in_block) + First * block + in_block;
+  };
+#if TENSORNORM_GNU_VECTORS
+  return [&]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
+    return V{__builtin_shufflevector(a.v, b.v, from(Lane)...)};
+  }
+  (std::make_integer_sequence<int, V::size>());
+#else
+  return V::make([&](int lane) { return from(lane) < V::size ? a[from(lane)] : b[from(lane) - V::size]; });
+#endif
+}
+
 /// The first 16 bytes of each row are a block, the next 16 bytes another one. Row i of each block becomes its
 /// column i.
 template <class V, std::size_t Rows>
