@@ -102,16 +102,25 @@ struct decode_chunk {
   TENSORNORM_INLINE void see(const key_range& keys) const {
     const auto k = head_of(p.k, p.k_strides, batch(), head % p.shape.key_heads);
     const auto v = head_of(p.v, p.v_strides, batch(), head % p.shape.key_heads);
+    const head_view<const S> block_of_keys{k.data + keys.first * k.token_step, k.token_step, 1};
+    const head_view<const S> block_of_values{v.data + keys.first * v.token_step, v.token_step, 1};
+    if (rows() == 1 && memory.how == asking::again && tokens_again::can_read(block_of_keys, p.shape.dim) &&
+        tokens_again::can_read(block_of_values, p.shape.value_dim))
+      see(keys, block_of_keys, block_of_values,
+          tokens_again(block_of_keys, block_of_values, p.shape.value_dim));
+    else
+      see(keys, block_of_keys, block_of_values, next_to(block_of_keys, block_of_values));
+  }
+
+  template <class Ahead>
+  TENSORNORM_INLINE void see(const key_range& keys, const head_view<const S>& block_of_keys,
+                             const head_view<const S>& block_of_values, Ahead ahead) const {
+    constexpr bool may_take_tiles = tiles::exist && !Ahead::for_one_row;
     const index count = keys.last - keys.first;
-    const S* const first_key = k.data + keys.first * k.token_step;
-    const S* const first_value = v.data + keys.first * v.token_step;
-    const head_view<const S> block_of_keys{first_key, k.token_step, 1};
-    const head_view<const S> block_of_values{first_value, v.token_step, 1};
-    tokens_ahead ahead = next_to(block_of_keys, block_of_values);
     index scored = 0;
-    if constexpr (tiles::exist)
+    if constexpr (may_take_tiles)
       if (takes_tiles()) scored = by_tiles().score(block_of_keys, count, ahead);
-    decode_scores<Isa, P>{p, memory, ahead}.of(block_of_keys, rows(), scored, count);
+    decode_scores<Isa, P, Ahead>{p, memory, ahead}.of(block_of_keys, rows(), scored, count);
     bool needed = false;
     for (index g = 0; g < p.shape.group(); ++g) {
       const score_tile<T> tile{memory.scores + g * p.shape.queries * key_block, key_block, false, at(g),
@@ -121,15 +130,17 @@ struct decode_chunk {
       needed = true;
     }
     const bool mark =
-        needed && !all_finite<V>(broadcast_matrix<S>{first_value, 1, v.token_step}, p.shape.value_dim, count);
+        needed && !all_finite<V>(broadcast_matrix<S>{block_of_values.data, 1, block_of_values.token_step},
+                                 p.shape.value_dim, count);
     index in_tiles = 0;
-    if constexpr (tiles::exist)
+    if constexpr (may_take_tiles)
       if (takes_tiles() && !mark) in_tiles = by_tiles().value_dims();
     index row = 0;
-    for (; row + decode_rows <= rows(); row += decode_rows)
-      add_rows<decode_rows>(row, block_of_values, in_tiles, count, mark, ahead);
+    if constexpr (!Ahead::for_one_row)
+      for (; row + decode_rows <= rows(); row += decode_rows)
+        add_rows<decode_rows>(row, block_of_values, in_tiles, count, mark, ahead);
     for (; row < rows(); ++row) add_rows<1>(row, block_of_values, in_tiles, count, mark, ahead);
-    if constexpr (tiles::exist)
+    if constexpr (may_take_tiles)
       if (in_tiles > 0)
         by_tiles().add_values(block_of_values, count, ahead, [this](index of_row) TENSORNORM_INLINE_LAMBDA {
           return states.values(head, chunk, of_row);
@@ -138,9 +149,9 @@ struct decode_chunk {
 
   /// Rows that begin at `row`: scores become weights, which meet the values from dim d on. Those below it are
   /// left to tiles.
-  template <int Rows>
+  template <int Rows, class Ahead>
   TENSORNORM_INLINE void add_rows(index row, const head_view<const S>& v, index d, index count, bool mark,
-                                  tokens_ahead& ahead) const {
+                                  Ahead& ahead) const {
     T* weights[Rows];
     T* state[Rows];
     for (int r = 0; r < Rows; ++r) {
@@ -150,7 +161,7 @@ struct decode_chunk {
     T factor[Rows];
     weigh<V>(weights, count, p.exponent_scale(), mark, state, factor);
     for (int r = 0; r < Rows; ++r) {
-      if constexpr (tiles::exist)
+      if constexpr (tiles::exist && !Ahead::for_one_row)
         if (d > 0) by_tiles().keep(row + r, weights[r], count, factor[r], ahead);
       terms::template make_weights<V>(weights[r], count);
     }
@@ -160,9 +171,9 @@ struct decode_chunk {
 
   /// Of dims from d on, as many as fill vectors: `Vectors` of them side by side as long as there are so many,
   /// then half as many, down to one.
-  template <int Vectors, int Rows>
+  template <int Vectors, int Rows, class Ahead>
   TENSORNORM_INLINE void add_wide(index row, const T (&factor)[Rows], const head_view<const S>& v, index& d,
-                                  index count, bool mark, tokens_ahead& ahead) const {
+                                  index count, bool mark, Ahead& ahead) const {
     for (; d + Vectors * V::size <= p.shape.value_dim; d += Vectors * V::size)
       add_dims<V, Vectors, Rows>(row, factor, v, d, count, mark, ahead);
     if constexpr (Vectors > 1) add_wide<Vectors / 2>(row, factor, v, d, count, mark, ahead);
@@ -178,9 +189,9 @@ struct decode_chunk {
       return kernel::load<L>(value);
   }
 
-  template <class L, int Vectors, int Rows>
+  template <class L, int Vectors, int Rows, class Ahead>
   TENSORNORM_INLINE void add_dims(index row, const T (&factor)[Rows], const head_view<const S>& v, index d,
-                                  index count, bool mark, tokens_ahead& ahead) const {
+                                  index count, bool mark, Ahead& ahead) const {
     const T* const weights = memory.scores + row * key_block;
     L sum[chains][Rows][Vectors];
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {

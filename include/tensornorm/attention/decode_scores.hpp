@@ -71,7 +71,7 @@ struct sums_of_keys<Terms, S, L, Rows> {
   }
 };
 
-template <class Isa, class P>
+template <class Isa, class P, class Ahead = tokens_ahead>
 struct decode_scores {
   using T = typename P::compute;
   using S = typename P::data_type;
@@ -81,7 +81,7 @@ struct decode_scores {
 
   const P& p;
   const decode_memory<P>& memory;
-  tokens_ahead& ahead;
+  Ahead& ahead;
 
   /// Scores of keys [first, count), at most a block, whose dims lie side by side: one block for each row of
   /// queries. `first` is a multiple of all lanes.
@@ -89,7 +89,9 @@ struct decode_scores {
     const typename terms::arithmetic products;
     for (index row = 0; row < padded_rows(rows); row += decode_rows)
       for (index j = first; j < count; j += lanes::size)
-        if (rows == 1)
+        if constexpr (Ahead::for_one_row)
+          score<1>(k, count, row, j);
+        else if (rows == 1)
           score<1>(k, count, row, j);
         else
           score<decode_rows>(k, count, row, j);
@@ -110,7 +112,7 @@ struct decode_scores {
     const S* keys[static_cast<std::size_t>(lanes::size)];
     for (int n = 0; n < lanes::size; ++n)
       keys[n] = k.data + (j + (n < count - j ? n : count - j - 1)) * k.token_step;
-    const bool asks = ahead.asks<lanes::size>(row / decode_rows, j);
+    const bool asks = ahead.template asks<lanes::size>(row / decode_rows, j);
     using sums = sums_of_keys<terms, S, lanes, Rows>;
     typename sums::type all[Rows];
     sums sum;
@@ -138,8 +140,8 @@ struct decode_scores {
         TENSORNORM_UNROLL
         for (int n = 0; n < packets_of_line; n += 2) {
           if (asks) {
-            ahead.while_keys<lanes::size>(n);
-            ahead.while_keys<lanes::size>(n + 1);
+            ahead.template while_keys<lanes::size>(n);
+            ahead.template while_keys<lanes::size>(n + 1);
           }
           add_two_packets(e + n * in_packet);
         }

@@ -17,6 +17,10 @@ class lines_ahead {
  public:
   static constexpr index at_a_time = 8;
   static constexpr int pairs = 4;
+  /// Of lines that are asked for again. (Where the distance is one of whole pages, fewer requests are heard.)
+  static constexpr int times = 4;
+  static constexpr index lines_between = 136;
+  static constexpr index line = 64;
 
   /// Of the tokens of x that begin `tokens` behind its first, of `dim` numbers each, in the order of memory.
   template <class S>
@@ -24,11 +28,7 @@ class lines_ahead {
     const char* const at = first(x, tokens);
     const index step = bytes<S>(x.token_step);
     const index lines = lines_of<S>(dim);
-    if (step == lines * line) {
-      lines_ahead ahead = two_series(at, {line, pairs * line}, {at_a_time * line, endless, 0});
-      ahead.without_gaps_ = true;
-      return ahead;
-    }
+    if (step == lines * line) return two_series(at, {line, pairs * line}, {at_a_time * line, endless, 0});
     // Several short tokens at a time, or a part of a long one.
     if (lines == 1) return two_series(at, {step, pairs * step}, {0, 1, at_a_time * step});
     if (lines == 2) return two_series(at, {step, line}, {0, 1, pairs * step});
@@ -37,11 +37,9 @@ class lines_ahead {
     return two_series(at, {line, pairs * line}, {at_a_time * line, groups, step - groups * at_a_time * line});
   }
 
-  /// The same, each line `times` times, the last time about `lines_between` lines before it is read. (Where
-  /// the distance between them is one of whole pages, fewer are heard.)
+  /// The same, each line `times` times, the last time about `lines_between` lines before it is read.
   template <class S>
   static TENSORNORM_INLINE lines_ahead in_order_again(const head_view<const S>& x, index dim) {
-    constexpr index lines_between = 130;
     const index tokens = ceil_div(lines_between, lines_of<S>(dim));
     lines_ahead ahead = in_order(x, times * tokens, dim);
     ahead.again_ = tokens * bytes<S>(x.token_step);
@@ -74,12 +72,6 @@ class lines_ahead {
 
   /// A line of each series. Number 0, 1, 2 and 3 in turn.
   TENSORNORM_INLINE void ask(int number) {
-    if (without_gaps_) {
-      ask_at(a_.next + number * line);
-      ask_at(a_.next + (pairs + number) * line);
-      if (number + 1 == pairs) a_.next += at_a_time * line;
-      return;
-    }
     ask_at(a_.next + number * a_.place);
     ask_at(b_.next + number * b_.place);
     if (number + 1 < pairs) return;
@@ -106,9 +98,7 @@ class lines_ahead {
   }
 
  private:
-  static constexpr index line = 64;
   static constexpr index page = 4096;
-  static constexpr int times = 3;
   static constexpr index endless = std::numeric_limits<index>::max();
 
   struct series {
@@ -160,7 +150,6 @@ class lines_ahead {
   index again_ = 0;  // bytes back to what is asked for once more
   index group_ = 0;
   index due_ = 0;
-  bool without_gaps_ = false;  // line after line: nothing but a_.next is needed
   bool in_two_turns_ = false;  // the parts from number `pairs` on have a turn of their own
   bool second_turn_ = false;
 };

@@ -11,7 +11,7 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 
 enum class asking {
   in_order,      // as it lies in memory
-  again,         // the same, each line three times
+  again,         // the same, each line four times
   side_by_side,  // in several places of the next block
   late           // as it lies in memory, shortly before it is read
 };
@@ -20,8 +20,8 @@ enum class asking {
 /// that of another head.
 ///
 /// Measured: Zen 4 forgets requests while it is busy with others, and what it forgot is waited for. Asked
-/// three times, it decodes a quarter to a third faster from memory (one query, 4096 keys, 32 heads of 128),
-/// up to a fifth slower from the cache. Keys and values are those of one layer: more than this of them, and
+/// four times, it decodes a quarter to a third faster from memory (one query, 4096 keys, 32 heads of 128),
+/// up to a third slower from the cache. Keys and values are those of one layer: more than this of them, and
 /// those of a model will not stay in the cache until the next token.
 inline asking how_to_ask(index bytes, bool between_heads) {
   constexpr index most_in_cache = index{4} << 20;
@@ -33,6 +33,8 @@ inline asking how_to_ask(index bytes, bool between_heads) {
 /// Where a block of keys and their values are worked on: what to ask for meanwhile.
 class tokens_ahead {
  public:
+  static constexpr bool for_one_row = false;
+
   /// The block begins at k and v, whose tokens have `dim` and `value_dim` numbers, and is read for each of so
   /// many groups of queries.
   template <class S>
@@ -147,6 +149,55 @@ class tokens_ahead {
   index cost_ = 0;
   index lines_of_block_ = 0;
   index asked_ = 0;
+  index due_ = 0;
+};
+
+/// The same for one row of queries, where line follows line in memory, each asked for several times: a branch
+/// or a sum more for a line would be heard in the speed.
+class tokens_again {
+ public:
+  static constexpr bool for_one_row = true;
+
+  template <class S>
+  TENSORNORM_INLINE tokens_again(const head_view<const S>& k, const head_view<const S>& v, index value_dim)
+      : keys_(reinterpret_cast<const char*>(k.data)),
+        values_(reinterpret_cast<const char*>(v.data)),
+        lines_of_value_(lines_ahead::lines_of<S>(value_dim)) {}
+
+  template <class S>
+  static bool can_read(const head_view<const S>& x, index dim) {
+    return x.token_step * static_cast<index>(sizeof(S)) == lines_ahead::lines_of<S>(dim) * lines_ahead::line;
+  }
+
+  template <int Keys>
+  TENSORNORM_INLINE bool asks(index, index) const {
+    return true;
+  }
+  /// 16 bytes of each are read.
+  template <int Keys>
+  TENSORNORM_INLINE void while_keys(int) {
+    ask<(Keys > 4 ? Keys / 4 : 1)>(keys_);
+  }
+  TENSORNORM_INLINE void while_value(index, index d, index) {
+    if (d > 0) return;
+    for (due_ += lines_of_value_; due_ >= at_a_time; due_ -= at_a_time) ask<at_a_time>(values_);
+  }
+
+ private:
+  static constexpr int at_a_time = 4;
+
+  template <int Lines>
+  static TENSORNORM_INLINE void ask(const char*& at) {
+    TENSORNORM_UNROLL
+    for (int n = 0; n < Lines; ++n) TENSORNORM_UNROLL
+    for (int t = lines_ahead::times; t > 0; --t)
+      prefetch<cache_level::second>(at + (t * lines_ahead::lines_between + n) * lines_ahead::line);
+    at += Lines * lines_ahead::line;
+  }
+
+  const char* keys_;
+  const char* values_;
+  index lines_of_value_;
   index due_ = 0;
 };
 
