@@ -104,10 +104,9 @@ struct decode_chunk {
     const auto v = head_of(p.v, p.v_strides, batch(), head % p.shape.key_heads);
     const head_view<const S> block_of_keys{k.data + keys.first * k.token_step, k.token_step, 1};
     const head_view<const S> block_of_values{v.data + keys.first * v.token_step, v.token_step, 1};
-    if (rows() == 1 && memory.how == asking::again && tokens_again::can_read(block_of_keys, p.shape.dim) &&
-        tokens_again::can_read(block_of_values, p.shape.value_dim))
-      see(keys, block_of_keys, block_of_values,
-          tokens_again(block_of_keys, block_of_values, p.shape.value_dim));
+    if (rows() == 1 && memory.how == asking::again &&
+        tokens_again::can_read(block_of_keys, p.shape.dim, block_of_values, p.shape.value_dim))
+      see(keys, block_of_keys, block_of_values, tokens_again(block_of_keys, block_of_values));
     else
       see(keys, block_of_keys, block_of_values, next_to(block_of_keys, block_of_values));
   }
@@ -197,7 +196,7 @@ struct decode_chunk {
     const auto add = [&](int n, index j) TENSORNORM_INLINE_LAMBDA {
       if (row % decode_rows == 0)
         for (int token = 0; token < terms::in_one; ++token)
-          ahead.while_value(row / decode_rows, d, Vectors * L::size);
+          ahead.template while_value<Vectors * L::size * index{sizeof(S)}>(row / decode_rows, d);
       L numbers[Vectors];
       TENSORNORM_UNROLL
       for (int i = 0; i < Vectors; ++i) numbers[i] = values_of<L>(v, j, count, d + i * L::size);

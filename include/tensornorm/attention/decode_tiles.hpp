@@ -154,8 +154,8 @@ struct decode_tiles<avx512_amx, P> {
     index j = 0;
     for (; j + 2 <= count; j += 2, from += 2 * v.token_step, to += 2 * side) {
       if (!ahead.while_working(cost_of_pair)) {
-        ahead.while_value(0, d, 2 * side);
-        ahead.while_value(0, d, 2 * side);
+        ahead.template while_value<2 * side * index{sizeof(S)}>(0, d);
+        ahead.template while_value<2 * side * index{sizeof(S)}>(0, d);
       }
       interleave(load_line(from), load_line(from + v.token_step), to);
     }

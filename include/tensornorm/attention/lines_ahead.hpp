@@ -19,7 +19,7 @@ class lines_ahead {
   static constexpr int pairs = 4;
   /// Of lines that are asked for again. (Where the distance is one of whole pages, fewer requests are heard.)
   static constexpr int times = 4;
-  static constexpr index lines_between = 136;
+  static constexpr index lines_between = 72;
   static constexpr index line = 64;
 
   /// Of the tokens of x that begin `tokens` behind its first, of `dim` numbers each, in the order of memory.

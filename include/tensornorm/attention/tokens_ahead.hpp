@@ -64,6 +64,12 @@ class tokens_ahead {
     if (Keys < at_a_time && j % at_a_time != 0) return false;
     return j / (Keys < at_a_time ? at_a_time : Keys) % groups_ == group;
   }
+  /// Packets number `packet` and `packet` + 1 of a line of each of them are read.
+  template <int Keys>
+  TENSORNORM_INLINE void while_packets(int packet) {
+    while_keys<Keys>(packet);
+    while_keys<Keys>(packet + 1);
+  }
   /// A line of each of them is read, in so many steps of which this is number `step`, and no fewer than four.
   template <int Keys>
   TENSORNORM_INLINE void while_keys(int step) {
@@ -73,10 +79,11 @@ class tokens_ahead {
     TENSORNORM_UNROLL
     for (int n = 0; n < pairs_of_step; ++n) keys_.ask((step * pairs_of_step + n) % lines_ahead::pairs);
   }
-  /// A group reads so many dims of the value of a token, the first of which is d.
-  TENSORNORM_INLINE void while_value(index group, index d, index dims) {
+  /// A group reads so many bytes of the value of a token, beginning with dim d.
+  template <index Bytes>
+  TENSORNORM_INLINE void while_value(index group, index d) {
     if (evenly_)
-      values_.ask_for(lines_of_value_ * dims, value_dim_ * groups_);
+      values_.ask_for(lines_of_value_ * Bytes, bytes_of_value_ * groups_);
     else if (group + d == 0)
       values_.ask_for(lines_of_value_, 1);
   }
@@ -97,11 +104,11 @@ class tokens_ahead {
  private:
   struct of_values {
     index lines;  // of a token
-    index dim;
+    index bytes;
 
     template <class S>
     static of_values of(index dim) {
-      return {lines_ahead::lines_of<S>(dim), dim};
+      return {lines_ahead::lines_of<S>(dim), dim * index{sizeof(S)}};
     }
   };
 
@@ -111,7 +118,7 @@ class tokens_ahead {
       : keys_(keys),
         values_(values),
         lines_of_value_(of.lines),
-        value_dim_(of.dim),
+        bytes_of_value_(of.bytes),
         groups_(groups),
         evenly_(evenly) {}
 
@@ -143,7 +150,7 @@ class tokens_ahead {
   lines_ahead keys_;
   lines_ahead values_;
   index lines_of_value_;
-  index value_dim_;
+  index bytes_of_value_;
   index groups_;
   bool evenly_;
   index cost_ = 0;
@@ -153,52 +160,53 @@ class tokens_ahead {
 };
 
 /// The same for one row of queries, where line follows line in memory, each asked for several times: a branch
-/// or a sum more for a line would be heard in the speed.
+/// or a sum more for a line would be heard in the speed. Keys and values are asked for side by side,
+/// whichever of them is read: memory is the faster for it.
 class tokens_again {
  public:
   static constexpr bool for_one_row = true;
 
   template <class S>
-  TENSORNORM_INLINE tokens_again(const head_view<const S>& k, const head_view<const S>& v, index value_dim)
-      : keys_(reinterpret_cast<const char*>(k.data)),
-        values_(reinterpret_cast<const char*>(v.data)),
-        lines_of_value_(lines_ahead::lines_of<S>(value_dim)) {}
+  TENSORNORM_INLINE tokens_again(const head_view<const S>& k, const head_view<const S>& v)
+      : keys_(reinterpret_cast<const char*>(k.data) + key_block / 2 * k.token_step * index{sizeof(S)}),
+        values_(reinterpret_cast<const char*>(v.data)) {}
 
   template <class S>
-  static bool can_read(const head_view<const S>& x, index dim) {
-    return x.token_step * static_cast<index>(sizeof(S)) == lines_ahead::lines_of<S>(dim) * lines_ahead::line;
+  static bool can_read(const head_view<const S>& k, index dim, const head_view<const S>& v, index value_dim) {
+    constexpr index in_line = lines_ahead::line / index{sizeof(S)};
+    return dim == value_dim && dim % in_line == 0 && k.token_step == dim && v.token_step == dim;
   }
 
   template <int Keys>
   TENSORNORM_INLINE bool asks(index, index) const {
     return true;
   }
-  /// 16 bytes of each are read.
   template <int Keys>
-  TENSORNORM_INLINE void while_keys(int) {
-    ask<(Keys > 4 ? Keys / 4 : 1)>(keys_);
+  TENSORNORM_INLINE void while_packets(int) {
+    ask<Keys * 32>();
   }
-  TENSORNORM_INLINE void while_value(index, index d, index) {
-    if (d > 0) return;
-    for (due_ += lines_of_value_; due_ >= at_a_time; due_ -= at_a_time) ask<at_a_time>(values_);
+  template <index Bytes>
+  TENSORNORM_INLINE void while_value(index, index) {
+    ask<Bytes>();
   }
 
  private:
-  static constexpr int at_a_time = 4;
-
-  template <int Lines>
-  static TENSORNORM_INLINE void ask(const char*& at) {
+  /// For what comes so many bytes after what was asked for before: half of it keys, half of it values.
+  template <index Bytes>
+  TENSORNORM_INLINE void ask() {
+    constexpr index each = Bytes / 2;
     TENSORNORM_UNROLL
-    for (int n = 0; n < Lines; ++n) TENSORNORM_UNROLL
-    for (int t = lines_ahead::times; t > 0; --t)
-      prefetch<cache_level::second>(at + (t * lines_ahead::lines_between + n) * lines_ahead::line);
-    at += Lines * lines_ahead::line;
+    for (index at = 0; at < each; at += lines_ahead::line) TENSORNORM_UNROLL
+    for (index t = lines_ahead::times; t > 0; --t) {
+      prefetch<cache_level::second>(keys_ + at + t * lines_ahead::lines_between * lines_ahead::line);
+      prefetch<cache_level::second>(values_ + at + t * lines_ahead::lines_between * lines_ahead::line);
+    }
+    keys_ += each;
+    values_ += each;
   }
 
   const char* keys_;
   const char* values_;
-  index lines_of_value_;
-  index due_ = 0;
 };
 
 }  // namespace tensornorm::inline TENSORNORM_ABI::kernel

@@ -2,6 +2,7 @@
 // wider ones turn several blocks at once.
 #pragma once
 
+#include <bit>
 #include <utility>
 
 #include "memory.hpp"
@@ -44,36 +45,41 @@ TENSORNORM_INLINE V pair_lanes(const V& a, const V& b, std::integer_sequence<int
 /// The numbers p[0] and p[1] in turn.
 template <class V>
 TENSORNORM_INLINE V repeat_pair(const typename V::scalar* p) {
+  using T = typename V::scalar;
 #if TENSORNORM_GNU_VECTORS
-  static_assert(sizeof(typename V::scalar) == 4);
-  double both;
-  std::memcpy(&both, p, sizeof(both));
-  return {__builtin_bit_cast(typename V::native, vec<typename V::isa, double, V::size / 2>::splat(both).v)};
+  if constexpr (V::size == 2) {
+    return V::load(p);
+  } else if constexpr (sizeof(T) == 4) {
+    double both;
+    std::memcpy(&both, p, sizeof(both));
+    return {__builtin_bit_cast(typename V::native, vec<typename V::isa, double, V::size / 2>::splat(both).v)};
+  } else {
+    const auto half = repeat_pair<vec<typename V::isa, T, V::size / 2>>(p);
+    return join(half, half);
+  }
 #else
   return V::make([p](int lane) { return p[lane % 2]; });
 #endif
 }
 
-/// Lanes 2n and 2n + 1 change places.
-template <class V>
-TENSORNORM_INLINE V swap_neighbours(const V& a) {
+/// The bits of v as lanes of another type.
+template <class V, class W>
+TENSORNORM_INLINE V same_bits(const W& v) {
+  static_assert(sizeof(V) == sizeof(W));
 #if TENSORNORM_GNU_VECTORS
-  return [&a]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
-    return V{__builtin_shufflevector(a.v, a.v, (Lane ^ 1)...)};
-  }
-  (std::make_integer_sequence<int, V::size>());
+  return {__builtin_bit_cast(typename V::native, v.v)};
 #else
-  return V::make([&a](int lane) { return a[lane ^ 1]; });
+  return std::bit_cast<V>(v);
 #endif
 }
 
-/// Of the blocks of 16 bytes of a and then of b: every second one, beginning with number First.
-template <int First, class V>
-TENSORNORM_INLINE V every_second_block(const V& a, const V& b) {
-  constexpr int block = 16 / static_cast<int>(sizeof(typename V::scalar));
+/// Of a and then b, which are divided into groups of so many lanes: every second group, beginning with number
+/// First.
+template <int Lanes, int First, class V>
+TENSORNORM_INLINE V every_second(const V& a, const V& b) {
   constexpr auto from = [](int lane) {
-    const int in_block = lane % block;
-    return 2 * (lane - in_block) + First * block + in_block;
+    const int in_group = lane % Lanes;
+    return 2 * (lane - in_group) + First * Lanes + in_group;
   };
 #if TENSORNORM_GNU_VECTORS
   return [&]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
@@ -85,12 +91,13 @@ TENSORNORM_INLINE V every_second_block(const V& a, const V& b) {
 #endif
 }
 
-/// The first 16 bytes of each row are a block, the next 16 bytes another one. Row i of each block becomes its
-/// column i.
+/// The first lanes of each row are a block, as many as there are rows, the next another one: of 16 bytes a
+/// row, or of one lane. Row i of each block becomes its column i.
 template <class V, std::size_t Rows>
 TENSORNORM_INLINE void transpose(V (&row)[Rows]) {
   constexpr int side = static_cast<int>(Rows);
-  static_assert(Rows * sizeof(typename V::scalar) == 16 && V::size % side == 0);
+  static_assert(Rows == 1 || (Rows * sizeof(typename V::scalar) == 16 && V::size % side == 0));
+  if constexpr (Rows == 1) return;
 #if TENSORNORM_GNU_VECTORS
   constexpr auto lanes = std::make_integer_sequence<int, V::size>();
   if constexpr (side == 4) {
@@ -102,8 +109,7 @@ TENSORNORM_INLINE void transpose(V (&row)[Rows]) {
     row[1] = pair_lanes<2, false>(a, c, lanes);
     row[2] = pair_lanes<0, false>(b, d, lanes);
     row[3] = pair_lanes<2, false>(b, d, lanes);
-  } else {
-    static_assert(side == 2);
+  } else if constexpr (side == 2) {
     const V a = pair_lanes<0, true>(row[0], row[1], lanes);
     row[1] = pair_lanes<1, true>(row[0], row[1], lanes);
     row[0] = a;

@@ -154,9 +154,15 @@ template <class Isa, class T, int N>
 TENSORNORM_INLINE vec<Isa, T, 2 * N> join(const vec<Isa, T, N>& a, const vec<Isa, T, N>& b) {
 #if TENSORNORM_GCC_X86
   // GCC would shuffle, and not insert b from memory.
-  if constexpr (sizeof(a) == 16 && std::is_same_v<T, float> && Isa::bytes >= 32)
+  using native = typename vec<Isa, T, 2 * N>::native;
+  if constexpr (sizeof(a) == 16 && std::is_same_v<T, float> && Isa::bytes >= 32) {
     return {__builtin_ia32_vinsertf128_ps256(__builtin_ia32_ps256_ps(a.v), b.v, 1)};
-  else
+  } else if constexpr (sizeof(a) == 32 && Isa::bytes == 64) {
+    using half = typename vec<Isa, double, 4>::native;
+    const auto whole = __builtin_ia32_pd512_256pd(reinterpret_cast<half>(a.v));
+    return {reinterpret_cast<native>(__builtin_ia32_insertf64x4_mask(whole, reinterpret_cast<half>(b.v), 1,
+                                                                     whole, static_cast<unsigned char>(-1)))};
+  } else
 #endif
     return [&]<int... Lane>(std::integer_sequence<int, Lane...>) TENSORNORM_INLINE_LAMBDA {
       return vec<Isa, T, 2 * N>{__builtin_shufflevector(a.v, b.v, Lane...)};
