@@ -13,8 +13,8 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 template <class Terms, class S>
 inline constexpr bool widens_halves = sizeof(S) == 2 && Terms::in_one == 1;
 
-/// A pair is an even term of a key and the odd one that follows. A register has a pair of each of its keys, so
-/// that both chains are lanes of one sum: fewer, larger pieces are turned, in fewer steps.
+/// A pair is an even term of a key and the odd one that follows. A register has a pair of each of its keys,
+/// so that both chains are lanes of one sum: fewer, larger pieces are turned, in fewer steps.
 template <class Terms, class S, class V, int Rows>
 struct key_sums {
   using T = typename V::scalar;
