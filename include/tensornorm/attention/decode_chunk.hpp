@@ -104,6 +104,10 @@ struct decode_chunk {
     const auto v = head_of(p.v, p.v_strides, batch(), head % p.shape.key_heads);
     const head_view<const S> block_of_keys{k.data + keys.first * k.token_step, k.token_step, 1};
     const head_view<const S> block_of_values{v.data + keys.first * v.token_step, v.token_step, 1};
+    if (memory.how == asking::again) {
+      lines_ahead::ask_for_pages(block_of_keys, p.shape.dim);
+      lines_ahead::ask_for_pages(block_of_values, p.shape.value_dim);
+    }
     if (rows() == 1 && memory.how == asking::again &&
         tokens_again::can_read(block_of_keys, p.shape.dim, block_of_values, p.shape.value_dim))
       see(keys, block_of_keys, block_of_values, tokens_again(block_of_keys, block_of_values));

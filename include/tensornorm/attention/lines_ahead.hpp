@@ -40,10 +40,22 @@ class lines_ahead {
   /// The same, each line `times` times, the last time about `lines_between` lines before it is read.
   template <class S>
   static TENSORNORM_INLINE lines_ahead in_order_again(const head_view<const S>& x, index dim) {
-    const index tokens = ceil_div(lines_between, lines_of<S>(dim));
+    const index tokens = tokens_between<S>(dim);
     lines_ahead ahead = in_order(x, times * tokens, dim);
     ahead.again_ = tokens * bytes<S>(x.token_step);
     return ahead;
+  }
+  /// While the block is read that begins with the first token of x, lines that are asked for again reach pages
+  /// of memory whose places have to be looked up, and what asks waits for that. So all pages are asked for
+  /// together that come next: their places are looked up side by side.
+  template <class S>
+  static TENSORNORM_INLINE void ask_for_pages(const head_view<const S>& x, index dim) {
+    const char* at = first(x, key_block + times * tokens_between<S>(dim));
+    const index step = bytes<S>(x.token_step);
+    const bool token_by_token = step >= page || step < 0;
+    const index length = token_by_token ? bytes<S>(dim) : key_block * step;
+    for (index token = 0; token < (token_by_token ? key_block : 1); ++token, at += step)
+      for (index n = 0; n < length; n += page) prefetch<cache_level::second>(at + n);
   }
 
   /// Of the next block of keys and of its values: of each quarter, or where that is longer than a page of
@@ -129,6 +141,11 @@ class lines_ahead {
   template <class S>
   static constexpr index bytes(index numbers) {
     return numbers * static_cast<index>(sizeof(S));
+  }
+  /// As many as have `lines_between` lines.
+  template <class S>
+  static constexpr index tokens_between(index dim) {
+    return ceil_div(lines_between, lines_of<S>(dim));
   }
   template <class S>
   static TENSORNORM_INLINE const char* first(const head_view<const S>& x, index token) {
