@@ -45,17 +45,16 @@ class lines_ahead {
     ahead.again_ = tokens * bytes<S>(x.token_step);
     return ahead;
   }
-  /// While the block is read that begins with the first token of x, lines that are asked for again reach pages
-  /// of memory whose places have to be looked up, and what asks waits for that. So all pages are asked for
-  /// together that come next: their places are looked up side by side.
+  /// While the block is read that begins with the first token of x, lines that are asked for again come to
+  /// pages of memory whose places have to be looked up, and what asks waits for that. So all of these pages
+  /// are asked for together: their places are looked up side by side. (Where each token has a page of its
+  /// own, these are too many to gain by it.)
   template <class S>
   static TENSORNORM_INLINE void ask_for_pages(const head_view<const S>& x, index dim) {
-    const char* at = first(x, key_block + times * tokens_between<S>(dim));
     const index step = bytes<S>(x.token_step);
-    const bool token_by_token = step >= page || step < 0;
-    const index length = token_by_token ? bytes<S>(dim) : key_block * step;
-    for (index token = 0; token < (token_by_token ? key_block : 1); ++token, at += step)
-      for (index n = 0; n < length; n += page) prefetch<cache_level::second>(at + n);
+    if (step < 0 || step >= page) return;
+    const char* const at = first(x, key_block + times * tokens_between<S>(dim));
+    for (index n = 0; n < key_block * step; n += page) prefetch<cache_level::second>(at + n);
   }
 
   /// Of the next block of keys and of its values: of each quarter, or where that is longer than a page of
