@@ -20,7 +20,7 @@ enum class asking {
 /// that of another head.
 ///
 /// Measured: Zen 4 forgets requests while it is busy with others, and what it forgot is waited for. Asked
-/// four times, it decodes a quarter to a third faster from memory (one query, 4096 keys, 32 heads of 128),
+/// four times, it decodes a third to a half faster from memory (one query, 4096 keys, 32 heads of 128),
 /// up to a third slower from the cache. Keys and values are those of one layer: more than this of them, and
 /// those of a model will not stay in the cache until the next token.
 inline asking how_to_ask(index bytes, bool between_heads) {
