@@ -45,8 +45,8 @@ TENSORNORM_INLINE V pair_lanes(const V& a, const V& b, std::integer_sequence<int
 /// The numbers p[0] and p[1] in turn.
 template <class V>
 TENSORNORM_INLINE V repeat_pair(const typename V::scalar* p) {
-  using T = typename V::scalar;
 #if TENSORNORM_GNU_VECTORS
+  using T = typename V::scalar;
   if constexpr (V::size == 2) {
     return V::load(p);
   } else if constexpr (sizeof(T) == 4) {
