@@ -13,10 +13,27 @@ namespace tensornorm::inline TENSORNORM_ABI::kernel {
 template <class Terms, class S>
 inline constexpr bool widens_halves = sizeof(S) == 2 && Terms::in_one == 1;
 
+/// The same where a register of them cannot be widened in its order.
+template <class Terms, class S, class V>
+inline constexpr bool separates_halves =
+    widens_halves<Terms, S> && !(std::is_same_v<S, float16> && V::isa::has_f16c);
+
+/// So many sums for each of Rows queries.
+template <class V, int Sums, int Rows>
+struct sums_of_rows {
+  V sum[Sums][Rows];
+
+  TENSORNORM_INLINE void clear() {
+    TENSORNORM_UNROLL
+    for (int n = 0; n < Sums; ++n) TENSORNORM_UNROLL
+    for (int r = 0; r < Rows; ++r) sum[n][r] = V::splat(0);
+  }
+};
+
 /// A pair is an even term of a key and the odd one that follows. A register has a pair of each of its keys,
 /// so that both chains are lanes of one sum: fewer, larger pieces are turned, in fewer steps.
 template <class Terms, class S, class V, int Rows>
-struct key_sums {
+struct key_sums : sums_of_rows<V, 2, Rows> {
   using T = typename V::scalar;
   static constexpr bool widens = widens_halves<Terms, S>;
   /// A register of keys. A pair is one of its lanes, or for double 16 bytes.
@@ -26,13 +43,8 @@ struct key_sums {
   static constexpr int pairs_of_packet = widens ? 4 : 8 / static_cast<int>(sizeof(T));
   static constexpr int registers = 2;
 
-  V sum[registers][Rows];
+  using sums_of_rows<V, 2, Rows>::sum;
 
-  TENSORNORM_INLINE void clear() {
-    TENSORNORM_UNROLL
-    for (int n = 0; n < registers; ++n) TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) sum[n][r] = V::splat(0);
-  }
   /// Pair `i` of what query(r) has of query r, and a pair of each key.
   template <class Query>
   TENSORNORM_INLINE void add(int i, const keys (&pairs)[registers], const Query& query) {
@@ -59,19 +71,14 @@ struct key_sums {
 /// Where halves cannot be widened in their order: of each key, a register has the bits of both terms of a
 /// pair, and each chain is a sum of its own.
 template <class Terms, class S, class V, int Rows>
-requires(widens_halves<Terms, S> &&
-         !(std::is_same_v<S, float16> && V::isa::has_f16c)) struct key_sums<Terms, S, V, Rows> {
+requires separates_halves<Terms, S, V>
+struct key_sums<Terms, S, V, Rows> : sums_of_rows<V, chains, Rows> {
   using keys = V;
   static constexpr int pairs_of_packet = 4;
   static constexpr int registers = 1;
 
-  V sum[chains][Rows];
+  using sums_of_rows<V, chains, Rows>::sum;
 
-  TENSORNORM_INLINE void clear() {
-    TENSORNORM_UNROLL
-    for (int n = 0; n < chains; ++n) TENSORNORM_UNROLL
-    for (int r = 0; r < Rows; ++r) sum[n][r] = V::splat(0);
-  }
   template <class Query>
   TENSORNORM_INLINE void add(int i, const keys (&pairs)[registers], const Query& query) {
     V numbers[chains];
